@@ -1,0 +1,29 @@
+PYTHON ?= python3
+BIN := .venv/bin
+EXAMPLE := examples/room.zip
+OUT := outputs/room
+
+.PHONY: setup demo test slow-test benchmarks clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt scripts/setup.sh
+	PYTHON=$(PYTHON) scripts/setup.sh
+	touch $@
+
+demo: setup
+	$(BIN)/recon $(EXAMPLE) --out $(OUT)/mesh.ply --run-dir $(OUT) --overwrite
+	$(BIN)/python examples/compare_with_truth.py $(OUT)/mesh.ply
+	@echo "picture of the mesh: $(OUT)/preview.png"
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q
+
+slow-test: setup
+	$(BIN)/python -m pytest -q -m slow
+
+clean:
+	rm -rf .venv outputs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Designs by which the depth prompt enters the network, each without effect until trained."""

@@ -1,0 +1,98 @@
+"""Finding the reader of a capture by what is inside it."""
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from recon.captures.archive import Below, Files, open_files
+from recon.captures.base import Capture, Problem
+from recon.captures.record3d import Record3D
+from recon.captures.record3d_exr import Record3DExr
+from recon.captures.seven_scenes import SevenScenes
+from recon.captures.stray_scanner import StrayScanner
+from recon.captures.three_d_scanner_app import ThreeDScannerApp
+from recon.captures.tum import Tum
+from recon.errors import CaptureError
+
+
+@runtime_checkable  # the test run checks types
+class Reader(Protocol):
+    """A class that reads the captures of one format."""
+
+    format: str
+    signature: str  # what it looks for, in words
+
+    def claims(self, files: Files) -> bool:
+        """Whether these are files of its format, from their names alone."""
+        ...
+
+    def __call__(self, files: Files) -> Capture: ...
+
+
+# Of two that claim a capture the first wins, which is told as a problem.
+READERS: tuple[Reader, ...] = (StrayScanner, ThreeDScannerApp, Record3D, Record3DExr, SevenScenes, Tum)
+MAX_NESTING = 3  # folders down to a capture in an archive that holds several
+MAX_TRIED = 32  # captures in one archive of which the complete one is looked for
+NAMES_SHOWN = 8
+
+
+def open_capture(path: str | Path) -> Capture:
+    """The capture in a folder or zip, found by content; ``CaptureError`` tells what was looked for."""
+    files = open_files(Path(path))
+    try:
+        capture, problems = _read(files)
+    except BaseException:
+        files.close()
+        raise
+    capture.problems = (*files.problems, *problems, *capture.problems)
+    return capture
+
+
+def _read(files: Files) -> tuple[Capture, tuple[Problem, ...]]:
+    claiming = [reader for reader in READERS if reader.claims(files)]
+    if claiming:
+        others = tuple(Problem(f"could also be read as {reader.format}", 1, "noted") for reader in claiming[1:])
+        return claiming[0](files), others
+    inside = _captures_below(files)
+    if len(inside) == 1:
+        ((folder, reader),) = inside.items()
+        return reader(Below(files, folder)), ()
+    if inside:
+        return _only_complete(files, inside)
+    raise CaptureError(_unknown(files))
+
+
+def _captures_below(files: Files) -> dict[str, Reader]:
+    """The reader of each folder that some reader claims; nothing is looked for inside such a folder."""
+    found: dict[str, Reader] = {}
+    folders = {"/".join(name.split("/")[:depth]) for name in files.names for depth in range(1, MAX_NESTING + 1)}
+    for folder in sorted(folders, key=lambda folder: folder.split("/")):  # each folder just before those inside it
+        if found and folder.startswith(f"{next(reversed(found))}/"):
+            continue
+        below = Below(files, folder)
+        reader = next((reader for reader in READERS if reader.claims(below)), None)
+        if reader is not None:
+            found[folder] = reader
+    return found
+
+
+def _only_complete(files: Files, inside: dict[str, Reader]) -> tuple[Capture, tuple[Problem, ...]]:
+    """Of several captures the one that can be opened, if the others cannot."""
+    complete: list[Capture] = []
+    for folder, reader in list(inside.items())[:MAX_TRIED]:
+        try:
+            complete.append(reader(Below(files, folder)))
+        except CaptureError:
+            continue
+    if len(complete) == 1 and len(inside) <= MAX_TRIED:
+        return complete[0], (Problem("incomplete capture beside this one", len(inside) - 1, "dropped"),)
+    folders = ", ".join(list(inside)[:NAMES_SHOWN]) + (" ..." if len(inside) > NAMES_SHOWN else "")
+    raise CaptureError(f"{files.path}: {len(inside)} captures inside ({folders}); unpack it and give one of them")
+
+
+def _unknown(files: Files) -> str:
+    if not files.names:
+        return f"{files.path}: no files inside; export the capture again"
+    top = sorted({name.split("/")[0] for name in files.names})
+    shown = ", ".join(top[:NAMES_SHOWN]) + (f" and {len(top) - NAMES_SHOWN} more" if len(top) > NAMES_SHOWN else "")
+    known = "; ".join(f"{reader.format} ({reader.signature})" for reader in READERS)
+    return f"{files.path}: no known capture inside, which holds {shown}; known formats: {known}"

@@ -1,0 +1,1 @@
+"""Captures written in the layouts of the apps that record them."""

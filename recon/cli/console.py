@@ -1,0 +1,116 @@
+"""What the commands share towards a person: logs, progress, tables."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from recon.atomic import make_folder
+from recon.stream import Progress as Tell
+
+PLAIN_SECONDS = 5.0  # between two lines of progress where there is no terminal
+RATE_UNIT = "frames/s"
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False)
+
+
+@contextmanager
+def logging_to(path: Path | None, verbose: bool) -> Iterator[None]:
+    """Our log in a file, and on standard error when verbose."""
+    logger = logging.getLogger("recon")
+    handlers: list[logging.Handler] = []
+    if path is not None:
+        make_folder(path.parent)
+        handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
+    if verbose:
+        handlers.append(logging.StreamHandler())
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    except BaseException:
+        logger.debug("ended early", exc_info=True)
+        raise
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Tell]:
+    """Live bars on a terminal, a line now and then elsewhere, nothing when quiet."""
+    if quiet:
+        yield lambda stage, done, total: None
+    elif err.is_terminal:
+        with _bars() as bars:
+            yield _Bars(bars)
+    else:
+        yield _Lines()
+
+
+def _bars() -> Progress:
+    rate = TextColumn("{task.fields[rate]}")
+    return Progress(
+        TextColumn("{task.description:>7}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=err
+    )
+
+
+class _Bars:
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, rate="")
+        task = self._bars.tasks[self._tasks[stage]]
+        rate = f"{task.speed:.1f} {RATE_UNIT}" if task.speed else ""
+        self._bars.update(self._tasks[stage], completed=done, total=total, rate=rate)
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._started: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        started = self._started.setdefault(stage, now)
+        if done == 0 or (done < total and now - self._last < PLAIN_SECONDS):
+            return
+        self._last = now
+        if total == 1:
+            err.print(f"{stage}: {now - started:.1f} s")
+            return
+        rate = done / max(now - started, 1e-6)
+        left = f", {(total - done) / rate:.0f} s left" if done < total else ""
+        err.print(f"{stage}: {done} of {total}, {rate:.1f} {RATE_UNIT}{left}")
+
+
+def print_table(title: str, rows: list[tuple[str, Any]]) -> None:
+    """A title, then what and its value on each line, on standard output."""
+    grid = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        grid.add_row(name, str(value))
+    out.print(title, soft_wrap=True, markup=False)
+    out.print(grid)
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """The summary alone on standard output."""
+    import json
+
+    sys.stdout.write(json.dumps(values, indent=2) + "\n")

@@ -1,0 +1,109 @@
+"""``recon depth``: depth maps of a capture, or of one picture with its coarse depth."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recon.cli import console, options
+from recon.errors import UsageError
+from recon.settings import Settings
+
+PICTURES = (".jpg", ".jpeg", ".png")
+FORMATS = ("png", "exr", "npz")
+
+
+def depth(
+    capture: Annotated[Path, typer.Argument(help="A capture, or one picture with --prompt.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder; for one picture its depth: .png .exr .npz")],
+    prompt: Annotated[
+        Path | None, typer.Option(help="Coarse depth of the picture: 16-bit PNG in mm, EXR, npz.")
+    ] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="png (millimetres to 65 m), exr or npz (metres).")
+    ] = None,
+    video: Annotated[bool, typer.Option("--video", help="Also pictures beside depth as a video.")] = False,
+    source: Annotated[
+        str | None, typer.Option("--depth", help="model or sensor: whose depth.", rich_help_panel=options.DEPTH)
+    ] = None,
+    model: options.Model = None,
+    device: options.Device = None,
+    resolution: options.Resolution = None,
+    min_confidence: options.MinConfidence = None,
+    max_depth: options.MaxDepth = None,
+    keyframes: options.Keyframes = "all",
+    max_frames: options.MaxFrames = None,
+    start: options.Start = None,
+    stop: options.Stop = None,
+    poses: options.Poses = None,
+    workers: options.Workers = None,
+    config: options.ConfigFile = None,
+    overwrite: options.Overwrite = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """Write metric depth, per frame or for one picture.
+
+    recon depth scan.zip --out depth --model vits
+    recon depth photo.jpg --prompt lidar.png --out depth.png --model vits
+    """
+    given: dict[str, Any] = {
+        "depth": source or ("model" if model else None), "model": model, "device": device, "resolution": resolution,
+        "min_confidence": min_confidence, "max_depth": max_depth, "keyframes": keyframes, "max_frames": max_frames,
+        "start": start, "stop": stop, "poses": poses, "workers": workers,
+    }  # fmt: skip
+    settings = options.settings_from(config, given)
+    if prompt is not None:
+        _one_picture(capture, prompt, out, settings, overwrite)
+        return
+    if capture.is_file() and capture.suffix.lower() in PICTURES:
+        raise UsageError(f"{capture}: a single picture needs its coarse depth; give it with --prompt lidar.png")
+    chosen = file_format or FORMATS[0]
+    if chosen not in FORMATS:
+        raise UsageError(f"format is {chosen}; it must be {', '.join(FORMATS)}")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: a file, but depth of a capture goes into a folder; give another --out")
+    if out.is_dir() and any(out.iterdir()) and not overwrite:
+        raise UsageError(f"{out}: not empty; give --overwrite or another --out")
+    silent = quiet or as_json
+
+    import recon
+    from recon.depth_maps import write_depth_maps
+
+    with (
+        recon.open_capture(capture) as opened,
+        console.progress(silent) as tell,
+        console.logging_to(out / "log.txt", verbose),
+    ):
+        metrics = write_depth_maps(opened, settings, out, chosen, video, tell)  # type: ignore[arg-type]
+    if as_json:
+        console.print_json(metrics)
+    elif not quiet:
+        skipped = [(f"  skipped: {reason}", count) for reason, count in metrics["skipped"].items()]
+        rows = [("frames written", f"{metrics['used']} of {metrics['frames']}"), *skipped]
+        console.print_table(str(out), rows)
+
+
+def _one_picture(picture: Path, prompt: Path, out: Path, settings: Settings, overwrite: bool) -> None:
+    suffix = out.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise UsageError(f"{out}: depth of one picture is written as .png, .exr or .npz; give --out depth.png")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out}: exists already; give --overwrite or another --out")
+    if not out.parent.is_dir():
+        raise UsageError(f"{out.parent}: no such folder; make it or give another --out")
+    if not picture.is_file():
+        raise UsageError(f"{picture}: no such file; give a picture as .jpg or .png")
+    if settings.model is None:
+        raise UsageError("no network is named and none ships with recon yet; give --model NAME or a file of weights")
+
+    from recon.captures.images import decode_image
+    from recon.depth.depth_io import read_depth, write_depth
+    from recon.depth.predictor import Predictor, predict_depth
+
+    image = decode_image(picture.read_bytes(), str(picture))
+    prompt_depth = read_depth(prompt)
+    predictor = Predictor(settings.model, settings.device, settings.size, settings.resolution == "native")
+    write_depth(out, predict_depth(image, prompt_depth, predictor), suffix)  # type: ignore[arg-type]
+    typer.echo(str(out))

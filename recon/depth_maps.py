@@ -1,0 +1,130 @@
+"""Depth of every frame of a capture as files: the line of ``pipeline.py`` up to fusion."""
+
+import contextlib
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from recon import atomic
+from recon.captures.base import Capture, FrameTable
+from recon.depth.depth_io import DepthFormat, colour_depth, encode_jpeg, write_depth
+from recon.depth.depth_map import DepthMap
+from recon.depth.side_by_side import SideBySide
+from recon.errors import CaptureError
+from recon.fates import Fates
+from recon.geometry.camera import Camera
+from recon.geometry.resampling import resize_depth, resize_image
+from recon.keyframes import choose_windows
+from recon.memory import peak_memory_mb
+from recon.pipeline import depth_stream, make_predictor, sensor_confidence, table_with_poses
+from recon.run_folder import RunFolder
+from recon.settings import Settings
+from recon.stages import DepthView, sensor_samples, surviving
+from recon.stream import Progress, Stopwatch, counted
+
+COLOUR_SAMPLES = 12  # frames whose sensor depth sets the range of colours, one for all so that a video does not flicker
+COLOUR_PERCENTILES = (2.0, 98.0)
+VIDEO_FPS = 15
+PREVIEWS = "preview"
+VIDEO = "side_by_side.mp4"
+
+
+def write_depth_maps(
+    capture: Capture,
+    settings: Settings,
+    out: Path,
+    file_format: DepthFormat = "png",
+    video: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+) -> dict[str, Any]:
+    """Writes ``<frame number>.<file_format>``, previews in colour, ``cameras.csv`` and the run's tables into ``out``.
+
+    Returns the run's metrics. Raises a ``ReconError`` whose sentence says what a person can do.
+    """
+    predictor = make_predictor(settings)
+    table = table_with_poses(capture, settings)
+    fates = Fates(table)
+    windows = choose_windows(table, settings, fates)
+    low, high = _colour_range(capture, [window[0] for window in windows], settings)
+    run = RunFolder(out)
+    run.write_settings(settings)
+    (out / PREVIEWS).mkdir(exist_ok=True)
+    clocks = {stage: Stopwatch() for stage in ("decode", "depth", "write")}
+    cameras: list[tuple[int, Camera]] = []
+    try:
+        with SideBySide(out / VIDEO, VIDEO_FPS) if video else contextlib.nullcontext() as film:
+            depths = depth_stream(capture, windows, settings, predictor, None, clocks, progress)
+            for item in counted(surviving(depths, fates), "write", len(windows), progress):
+                with clocks["write"]:
+                    depth_map = _at_asked_size(item, settings)
+                    index = int(table.index[item.row])
+                    write_depth(out / f"{index:06d}", depth_map.depth, file_format)
+                    colours = colour_depth(depth_map.depth, low, high)
+                    atomic.write_bytes(out / PREVIEWS / f"{index:06d}.jpg", encode_jpeg(colours))
+                    cameras.append((index, depth_map.camera))
+                    if film is not None:
+                        film.write(_beside(item.image, colours), colours)
+    finally:
+        run.write_frames(fates)
+        atomic.write_bytes(out / "cameras.csv", _cameras_csv(cameras).encode())
+    run.write_trajectory(table.timestamp[fates.used], table.T_world_camera[fates.used])
+    metrics = _metrics(table, fates, settings, clocks, out)
+    run.write_metrics(metrics)
+    return metrics
+
+
+def _colour_range(capture: Capture, rows: list[int], settings: Settings) -> tuple[float, float]:
+    samples = sensor_samples(capture, rows, COLOUR_SAMPLES, sensor_confidence(settings), settings.max_depth)
+    known = [depth_map.depth[depth_map.depth > 0] for _, depth_map in samples]
+    if not sum(map(len, known)):
+        raise CaptureError(f"{capture.name}: no confident depth within {settings.max_depth:g} m in any frame looked at")
+    low, high = np.percentile(np.concatenate(known), COLOUR_PERCENTILES)
+    return float(low), float(high)
+
+
+def _at_asked_size(item: DepthView, settings: Settings) -> DepthMap:
+    """The depth, measured depth too, at the size that the settings ask for."""
+    size = settings.size
+    if settings.resolution == "native" and item.image is not None:
+        size = (item.image.shape[1], item.image.shape[0])
+    if size is None:
+        return item.depth_map
+    return DepthMap(resize_depth(item.depth_map.depth, *size), item.depth_map.camera.resized(*size))
+
+
+def _beside(
+    image: UInt8[np.ndarray, "H W 3"] | None, colours: UInt8[np.ndarray, "h w 3"]
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The image at the depth's size; black where there is none."""
+    height, width = colours.shape[:2]
+    return np.zeros_like(colours) if image is None else resize_image(image, width, height)
+
+
+def _cameras_csv(cameras: list[tuple[int, Camera]]) -> str:
+    """Pinhole intrinsics of each depth map, pixels; the centre of the first pixel is (0, 0)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["index", "width", "height", "fx", "fy", "cx", "cy"])
+    for index, camera in cameras:
+        intrinsics = (f"{value:.6f}" for value in (camera.fx, camera.fy, camera.cx, camera.cy))
+        writer.writerow([index, camera.width, camera.height, *intrinsics])
+    return text.getvalue()
+
+
+def _metrics(
+    table: FrameTable, fates: Fates, settings: Settings, clocks: dict[str, Stopwatch], out: Path
+) -> dict[str, Any]:
+    return {
+        "frames": len(table),
+        "used": len(fates.used),
+        "skipped": fates.skipped(),
+        "depth": settings.depth,
+        "model": settings.model,
+        "out": str(out),
+        "seconds": {stage: round(clock.seconds, 3) for stage, clock in clocks.items()},
+        "peak_memory_mb": round(peak_memory_mb()),
+    }

@@ -1,0 +1,157 @@
+"""Meshes as files: PLY, OBJ, glTF binary, STL and OFF."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from recon.atomic import replacing
+from recon.errors import MeshError, UsageError
+from recon.fusion.mesh import Mesh
+
+if TYPE_CHECKING:
+    import trimesh
+
+EXTENSIONS = (".ply", ".obj", ".glb", ".stl", ".off")
+FLOAT32_LOSS = 1e-4  # metres; a format of 4-byte floats gets no coordinate that it would move further
+# glTF is y-up by specification: (x, y, z) of a z-up world becomes (x, z, -y).
+T_GLTF_Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+
+
+def check_mesh_path(path: Path) -> None:
+    """Raises ``UsageError`` if no mesh could be written there; for use before any work starts."""
+    if path.suffix.lower() not in EXTENSIONS:
+        known = " ".join(EXTENSIONS)
+        raise UsageError(f"{path}: meshes are written as {known}, not as {path.suffix or 'a name without extension'}")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; give the name of a file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # permissions alone do not tell, of root or of a read-only disk
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{path}: nothing can be written into {folder} ({reason}); choose another folder") from error
+
+
+def write_mesh(mesh: Mesh, path: Path, up: Literal["y", "z", "unknown"] = "unknown") -> None:
+    """Writes the mesh under a temporary name beside ``path``, then renames it.
+
+    World axes are kept; only glTF, which fixes its own, is turned if the world is z-up. Coordinates too large
+    for 4-byte floats are kept exact: PLY, OBJ and OFF hold them in full, STL turns to its text form, glTF holds
+    the mesh around its centre and the centre in a node.
+    """
+    check_mesh_path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    suffix = path.suffix.lower()
+    with replacing(path) as temporary:
+        if suffix == ".ply":
+            _write_ply(mesh, temporary)
+        elif suffix == ".off":
+            _write_off(mesh, temporary)
+        elif suffix == ".glb":
+            _write_glb(mesh, temporary, up)
+        elif suffix == ".stl":
+            _to_trimesh(mesh).export(temporary, file_type="stl" if _fits_float32(mesh) else "stl_ascii")
+        else:
+            _to_trimesh(mesh).export(temporary, file_type="obj", include_normals=mesh.normals is not None)
+
+
+def read_mesh(path: Path) -> Mesh:
+    """The mesh in a file; glTF comes in its own y-up axes, STL with its triangles joined at equal corners.
+
+    Normals are not read, they follow from the triangles (``vertex_normals``); nor are colours of OFF.
+
+    Raises:
+        MeshError: the file cannot be read or holds no triangles.
+    """
+    import trimesh
+
+    try:
+        loaded = trimesh.load_mesh(path, process=False, maintain_order=True)
+    except (ValueError, OSError, KeyError, IndexError, TypeError, AttributeError, NotImplementedError) as error:
+        raise MeshError(f"{path}: cannot be read as a mesh ({error}); give a {' '.join(EXTENSIONS)} file") from error
+    if isinstance(loaded, trimesh.Scene):
+        loaded = loaded.to_mesh()
+    if not isinstance(loaded, trimesh.Trimesh) or not len(loaded.faces):
+        raise MeshError(f"{path}: holds no triangles; give a mesh, not a point cloud")
+    if path.suffix.lower() == ".stl":
+        loaded.merge_vertices()
+    colored = loaded.visual.kind == "vertex"
+    return Mesh(
+        vertices=np.array(loaded.vertices, np.float64),
+        triangles=np.array(loaded.faces, np.int32),
+        colors=np.array(loaded.visual.vertex_colors[:, :3], np.uint8) if colored else None,
+    )
+
+
+def _fits_float32(mesh: Mesh) -> bool:
+    spacing = np.spacing(np.abs(mesh.vertices).max(initial=0.0).astype(np.float32))
+    return bool(spacing / 2 <= FLOAT32_LOSS)
+
+
+def _write_ply(mesh: Mesh, path: Path) -> None:
+    """Binary PLY; written here because trimesh keeps only 4-byte coordinates and Open3D only 8-byte everything."""
+    coordinate = ("float", "<f4") if _fits_float32(mesh) else ("double", "<f8")
+    columns = [(name, *coordinate, mesh.vertices[:, i]) for i, name in enumerate("xyz")]
+    if mesh.normals is not None:
+        columns += [(name, "float", "<f4", mesh.normals[:, i]) for i, name in enumerate(("nx", "ny", "nz"))]
+    if mesh.colors is not None:
+        columns += [(name, "uchar", "u1", mesh.colors[:, i]) for i, name in enumerate(("red", "green", "blue"))]
+    vertices = np.empty(len(mesh.vertices), [(name, code) for name, _, code, _ in columns])
+    for name, _, _, values in columns:
+        vertices[name] = values
+    triangles = np.empty(len(mesh.triangles), [("count", "u1"), ("corners", "<i4", 3)])
+    triangles["count"], triangles["corners"] = 3, mesh.triangles
+    header = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"element vertex {len(vertices)}",
+        *(f"property {kind} {name}" for name, kind, _, _ in columns),
+        f"element face {len(triangles)}",
+        "property list uchar int vertex_indices",
+        "end_header\n",
+    ]
+    with path.open("wb") as file:
+        file.write("\n".join(header).encode("ascii"))
+        file.write(vertices.tobytes())
+        file.write(triangles.tobytes())
+
+
+def _write_off(mesh: Mesh, path: Path) -> None:
+    """OFF with colours; written here because trimesh leaves colours out and Open3D keeps six digits."""
+    with path.open("w", encoding="ascii") as file:
+        file.write(f"{'OFF' if mesh.colors is None else 'COFF'}\n{len(mesh.vertices)} {len(mesh.triangles)} 0\n")
+        if mesh.colors is None:
+            np.savetxt(file, mesh.vertices, fmt="%.6f")
+        else:
+            np.savetxt(file, np.hstack([mesh.vertices, mesh.colors]), fmt="%.6f %.6f %.6f %d %d %d 255")
+        np.savetxt(file, mesh.triangles, fmt="3 %d %d %d")
+
+
+def _write_glb(mesh: Mesh, path: Path, up: Literal["y", "z", "unknown"]) -> None:
+    import trimesh
+
+    T_gltf_world = T_GLTF_Z_UP if up == "z" else np.eye(4)
+    vertices = mesh.vertices @ T_gltf_world[:3, :3].T
+    normals = None if mesh.normals is None else mesh.normals @ T_gltf_world[:3, :3].T.astype(np.float32)
+    placement = np.eye(4)
+    if not _fits_float32(mesh):
+        placement[:3, 3] = vertices.mean(axis=0).round()
+    around_centre = Mesh(vertices - placement[:3, 3], mesh.triangles, normals, mesh.colors)
+    scene = trimesh.Scene()
+    scene.add_geometry(_to_trimesh(around_centre), node_name="mesh", geom_name="mesh", transform=placement)
+    path.write_bytes(scene.export(file_type="glb", include_normals=normals is not None))
+
+
+def _to_trimesh(mesh: Mesh) -> "trimesh.Trimesh":
+    import trimesh
+
+    return trimesh.Trimesh(
+        vertices=mesh.vertices,
+        faces=mesh.triangles,
+        vertex_normals=mesh.normals,
+        vertex_colors=mesh.colors,
+        process=False,
+    )

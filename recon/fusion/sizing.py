@@ -1,0 +1,118 @@
+"""How fine a volume can be: for what the depth resolves and for what memory holds."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from recon.depth.depth_map import DepthMap
+from recon.errors import ResourceError
+from recon.fusion.touched import touched_blocks
+from recon.fusion.volume import BLOCK_RESOLUTION, BYTES_PER_VOXEL
+from recon.geometry.projection import backproject
+from recon.geometry.transforms import apply
+
+Samples = Sequence[tuple[DepthMap, Float[np.ndarray, "4 4"]]]
+
+READABLE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # times a power of ten
+FINEST_VOXEL = 0.003  # metres: depth from phones is noisier than this at any distance
+FINEST_SHARE = 0.004  # of the median depth: below, voxels resolve noise (sensors err by 1 to 2 %, networks by half)
+VOXELS_ACROSS = 1000  # the extent at most, which keeps large spaces to about a million blocks
+TRUNCATION_VOXELS = 4  # 6 and 8 gave a worse mesh of three real captures: thin things close up, noise gains nothing
+TRUNCATION_DEPTHS = 0.02  # of the depth at least: the sensor's noise must stay inside
+EXTRACTION_BYTES_PER_BLOCK = 20_000  # Open3D's index of vertices (16 bytes a voxel) and the mesh with its copies
+BLOCKS_MARGIN = 1.25  # Chao's is a lower bound, and noise scatters the depth of more frames over more blocks
+MEMORY_SHARE = 0.8  # of the free memory that a volume may take; frames in flight need some too
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """What a volume will come to."""
+
+    blocks: int
+    bytes: int  # at its peak, while the mesh is extracted
+
+
+def choose_voxel_size(samples: Samples, depth_max: float) -> float:
+    """Edge of a voxel, metres: what the depth resolves at its median, or a thousandth of a large space."""
+    resolved = [
+        max(1 / depth_map.camera.fx, FINEST_SHARE) * float(np.median(known))
+        for depth_map, _ in samples
+        if len(known := _known(depth_map, depth_max))
+    ]
+    across = float(extent(samples, depth_max).max()) / VOXELS_ACROSS
+    return round_readable(max(float(np.median(resolved)) if resolved else 0.0, across, FINEST_VOXEL))
+
+
+def choose_truncation(voxel_size: float, samples: Samples, depth_max: float) -> float:
+    """Distance to either side of the surface that is kept, metres."""
+    depths = np.concatenate([_known(depth_map, depth_max) for depth_map, _ in samples] or [np.zeros(1)])
+    return max(TRUNCATION_VOXELS * voxel_size, TRUNCATION_DEPTHS * float(np.median(depths)) if len(depths) else 0.0)
+
+
+def extent(samples: Samples, depth_max: float) -> Float[np.ndarray, "3"]:
+    """Size of the box around what the samples see, metres, without its outermost hundredth."""
+    points = [
+        apply(T_world_camera, backproject(depth_map.depth, depth_map.camera)[depth_map.depth > 0].astype(np.float64))[
+            :: max(1, depth_map.depth.size // 2000)
+        ]
+        for depth_map, T_world_camera in samples
+    ]
+    seen = np.concatenate(points) if points else np.zeros((0, 3))
+    if not len(seen):
+        return np.zeros(3)
+    low, high = np.percentile(seen, [0.5, 99.5], axis=0)
+    return high - low
+
+
+def round_readable(length: float, up: bool = False) -> float:
+    """The nearest of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten, by ratio; or the next above."""
+    power = 10.0 ** math.floor(math.log10(length))
+    steps = [step for step in READABLE if not up or step >= length / power * (1 - 1e-9)]
+    return float(f"{min(steps, key=lambda step: abs(math.log(step * power / length))) * power:.3g}")
+
+
+def estimate_memory(
+    samples: Samples, frames: int, voxel_size: float, truncation: float, depth_max: float
+) -> MemoryEstimate:
+    """Blocks and bytes for a capture of so many frames, from a handful spread evenly over it.
+
+    Blocks that no sample saw are estimated from those that one or two samples saw, as biologists count species
+    (Chao 1987, "Estimating the population size for capture-recapture data with unequal catchability").
+    """
+    if not samples:
+        return MemoryEstimate(0, 0)
+    origin = samples[0][1][:3, 3]
+    touched = []
+    for depth_map, T_world_camera in samples:
+        T_volume_camera = T_world_camera.copy()
+        T_volume_camera[:3, 3] -= origin
+        touched.append(touched_blocks(depth_map, T_volume_camera, voxel_size * BLOCK_RESOLUTION, truncation, depth_max))
+    _, seen = np.unique(np.concatenate(touched), axis=0, return_counts=True)
+    once, twice = int((seen == 1).sum()), int((seen == 2).sum())
+    unseen = once * (once - 1) / (2 * (twice + 1)) * (1 - 1 / len(samples))
+    all_apart = len(np.concatenate(touched)) / len(samples) * frames
+    blocks = math.ceil(min(BLOCKS_MARGIN * (len(seen) + unseen), max(len(seen), all_apart)))
+    return MemoryEstimate(blocks, blocks * (BLOCK_RESOLUTION**3 * BYTES_PER_VOXEL + EXTRACTION_BYTES_PER_BLOCK))
+
+
+def check_memory(estimate: MemoryEstimate, voxel_size: float, free: int) -> None:
+    """Refuses a volume that would not fit into so many free bytes.
+
+    Raises:
+        ResourceError: with the estimate, the free memory and a voxel size that would fit.
+    """
+    if estimate.bytes <= MEMORY_SHARE * free:
+        return
+    # A surface of a given area crosses blocks in proportion to 1 / voxel_size^2.
+    coarser = round_readable(voxel_size * math.sqrt(estimate.bytes / max(MEMORY_SHARE * free, 1)), up=True)
+    raise ResourceError(
+        f"voxels of {voxel_size:g} m would need about {estimate.bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
+        f"use --voxel-size {coarser:g} or larger"
+    )
+
+
+def _known(depth_map: DepthMap, depth_max: float) -> Float[np.ndarray, " n"]:
+    return depth_map.depth[(depth_map.depth > 0) & (depth_map.depth <= depth_max)]

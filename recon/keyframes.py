@@ -1,0 +1,84 @@
+"""Which frames are worth their time: new views by the pose table, the sharpest of each few by their pictures."""
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from recon.captures.base import FrameTable
+from recon.captures.checks import pose_faults
+from recon.errors import CaptureError
+from recon.fates import Fates
+from recon.geometry.transforms import rotation_angle
+from recon.settings import Settings
+
+# A frame is a new view once the camera has moved or turned so far since the last one: at 2 m that
+# shifts the picture by about 3 % of its width, and each surface is still seen by dozens of frames.
+NEW_VIEW_DISTANCE = 0.06  # metres
+NEW_VIEW_TURN = np.deg2rad(5.0)
+WINDOW_SHARE = 0.35  # of that motion, within which a sharper frame may stand in
+MAX_WINDOW = 4  # frames of which the sharpest is taken
+SHARPNESS_WIDTH_PX = 480  # compared at this width, where sensor noise is averaged away
+
+
+def choose_windows(table: FrameTable, settings: Settings, fates: Fates) -> list[list[int]]:
+    """Groups of rows; one frame of each group is to be used. All other rows get their fate here."""
+    for row, fault in enumerate(pose_faults(table)):
+        if fault:
+            fates.skip(row, fault)
+        elif not table.has_depth[row]:
+            fates.skip(row, "no depth")
+        elif not _in_range(int(table.index[row]), settings):
+            fates.skip(row, "outside --start and --stop")
+    usable = fates.undecided
+    if not usable:
+        raise CaptureError(f"no usable frame among {len(table)}: {fates.summary()}")
+
+    if settings.keyframes == "auto":
+        windows = _windows_by_motion(table, usable)
+    else:
+        every = 1 if settings.keyframes == "all" else int(settings.keyframes)
+        windows = [[row] for row in usable[::every]]
+    chosen = {row for window in windows for row in window}
+    for row in usable:
+        if row not in chosen:
+            fates.skip(row, "no new view" if settings.keyframes == "auto" else "between --keyframes")
+
+    if settings.max_frames is not None and len(windows) > settings.max_frames:
+        picks = np.linspace(0, len(windows) - 1, settings.max_frames).round().astype(int)
+        windows = [windows[pick] for pick in picks]
+        for row in chosen - {row for window in windows for row in window}:
+            fates.skip(row, "above --max-frames")
+    return windows
+
+
+def _windows_by_motion(table: FrameTable, usable: list[int]) -> list[list[int]]:
+    windows: list[list[int]] = []
+    for row in usable:
+        motion = _motion(table, windows[-1][0], row) if windows else np.inf
+        if motion >= 1:
+            windows.append([row])
+        elif motion <= WINDOW_SHARE and len(windows[-1]) < MAX_WINDOW:
+            windows[-1].append(row)
+    # Where some frames have colour, those without would only stand in the way of the colour.
+    return [[row for row in window if table.has_image[row]] or window[:1] for window in windows]
+
+
+def _motion(table: FrameTable, earlier: int, later: int) -> float:
+    """Motion between two rows as a share of what makes a new view."""
+    T_earlier, T_later = table.T_world_camera[earlier], table.T_world_camera[later]
+    distance = float(np.linalg.norm(T_later[:3, 3] - T_earlier[:3, 3]))
+    turn = float(rotation_angle(T_earlier[:3, :3].T @ T_later[:3, :3]))
+    return max(distance / NEW_VIEW_DISTANCE, turn / NEW_VIEW_TURN)
+
+
+def _in_range(index: int, settings: Settings) -> bool:
+    after_start = settings.start is None or index >= settings.start
+    return after_start and (settings.stop is None or index < settings.stop)
+
+
+def sharpness(image: UInt8[np.ndarray, "h w 3"]) -> float:
+    """Variance of the Laplacian of the grey picture (Pech-Pacheco et al. 2000), at a common small width."""
+    scale = min(1.0, SHARPNESS_WIDTH_PX / image.shape[1])
+    width, height = (max(1, round(side * scale)) for side in (image.shape[1], image.shape[0]))
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())

@@ -1,0 +1,49 @@
+"""What a run leaves behind beside its mesh."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from recon import atomic
+from recon.fates import Fates
+from recon.geometry.transforms import to_quaternion_xyzw
+from recon.settings import Settings
+
+
+class RunFolder:
+    """``settings.toml``, ``frames.csv``, ``trajectory.txt``, ``metrics.json``, ``preview.png`` and ``depth/``.
+
+    Every file is written whole or not at all.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        atomic.make_folder(path)
+
+    @property
+    def depth(self) -> Path:
+        return self.path / "depth"
+
+    def write_settings(self, settings: Settings) -> None:
+        atomic.write_bytes(self.path / "settings.toml", settings.to_toml().encode())
+
+    def write_frames(self, fates: Fates) -> None:
+        atomic.write_bytes(self.path / "frames.csv", fates.to_csv().encode())
+
+    def write_trajectory(self, timestamps: Float[np.ndarray, " n"], T_world_camera: Float[np.ndarray, "n 4 4"]) -> None:
+        """TUM's text: time, position in metres, scalar-last quaternion, of T_world_camera in OpenCV axes."""
+        rows = np.column_stack([timestamps, T_world_camera[:, :3, 3], to_quaternion_xyzw(T_world_camera)])
+        lines = (" ".join(np.format_float_positional(value, 9, trim="0") for value in row) for row in rows)
+        header = "# timestamp tx ty tz qx qy qz qw"
+        atomic.write_bytes(self.path / "trajectory.txt", "\n".join([header, *lines, ""]).encode())
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        atomic.write_bytes(self.path / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+
+    def write_preview(self, image: UInt8[np.ndarray, "h w 3"]) -> None:
+        picture = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+        atomic.write_bytes(self.path / "preview.png", picture.tobytes())
