@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from recon.atomic import make_folder
+from recon.settings import Settings
 from recon.stream import Progress as Tell
 
 PLAIN_SECONDS = 5.0  # between two lines of progress where there is no terminal
@@ -96,6 +97,14 @@ class _Lines:
         rate = done / max(now - started, 1e-6)
         left = f", {(total - done) / rate:.0f} s left" if done < total else ""
         err.print(f"{stage}: {done} of {total}, {rate:.1f} {RATE_UNIT}{left}")
+
+
+def announce(settings: Settings) -> None:
+    """Whose depth it will be, in a line."""
+    if settings.depth == "sensor":
+        err.print("depth: the sensor's own; a network's is --depth model --model NAME (see recon models)")
+    else:
+        err.print(f"depth: by the network {settings.model}, on device {settings.device}")
 
 
 def print_table(title: str, rows: list[tuple[str, Any]]) -> None:

@@ -76,6 +76,8 @@ def depth(
         console.progress(silent) as tell,
         console.logging_to(out / "log.txt", verbose),
     ):
+        if not silent:
+            console.announce(settings)
         metrics = write_depth_maps(opened, settings, out, chosen, video, tell)  # type: ignore[arg-type]
     if as_json:
         console.print_json(metrics)

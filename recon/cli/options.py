@@ -13,25 +13,30 @@ DEPTH = "Depth"
 RUN = "Run"
 
 CaptureArgument = Annotated[Path, typer.Argument(help="A capture: folder, zip or .r3d.", show_default=False)]
-Depth = Annotated[str | None, typer.Option(help="model or sensor: whose depth.", rich_help_panel=DEPTH)]
-Model = Annotated[str | None, typer.Option(help="Network by name, or a file of weights.", rich_help_panel=DEPTH)]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=DEPTH)]
-Resolution = Annotated[
-    str | None,
-    typer.Option(help="Of predicted depth: native, or WxH in pixels; else a long side of 1008.", rich_help_panel=DEPTH),
+
+
+def _option(help_text: str, default: object, panel: str) -> Any:
+    """An option that is None unless given, and shows the default that then holds."""
+    return typer.Option(help=help_text, show_default=str(default), rich_help_panel=panel)
+
+
+Depth = Annotated[str | None, _option("Whose depth: model or sensor.", DEFAULTS.depth, DEPTH)]
+Model = Annotated[
+    str | None, typer.Option(help="Network by name (see recon models), or a file of weights.", rich_help_panel=DEPTH)
 ]
+Device = Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps.", DEFAULTS.device, DEPTH)]
+Resolution = Annotated[str | None, _option("Of predicted depth: native, or WxH in pixels.", "long side 1008", DEPTH)]
 MinConfidence = Annotated[
-    int | None, typer.Option(help="0, 1 or 2: least sensor confidence that counts.", rich_help_panel=DEPTH)
+    int | None,
+    _option("0, 1 or 2: least confidence of the sensor that counts.", "2 if its depth is fused, 1 in prompts", DEPTH),
 ]
-MaxDepth = Annotated[float | None, typer.Option(help="Metres beyond which depth is ignored.", rich_help_panel=DEPTH)]
-Keyframes = Annotated[str | None, typer.Option(help="auto, all, or N for every Nth frame.", rich_help_panel=CHOICE)]
-MaxFrames = Annotated[int | None, typer.Option(help="At most so many, spread evenly.", rich_help_panel=CHOICE)]
-Start = Annotated[int | None, typer.Option(help="First frame number.", rich_help_panel=CHOICE)]
-Stop = Annotated[int | None, typer.Option(help="Frame number to stop before.", rich_help_panel=CHOICE)]
-Poses = Annotated[
-    str | None, typer.Option(help="capture, or a TUM or KITTI file of T_world_camera.", rich_help_panel=CHOICE)
-]
-Workers = Annotated[int | None, typer.Option(help="Threads that decode pictures.", rich_help_panel=RUN)]
+MaxDepth = Annotated[float | None, _option("Metres beyond which depth is ignored.", DEFAULTS.max_depth, DEPTH)]
+Keyframes = Annotated[str | None, _option("auto, all, or N for every Nth frame.", DEFAULTS.keyframes, CHOICE)]
+MaxFrames = Annotated[int | None, _option("At most so many, spread evenly.", "no limit", CHOICE)]
+Start = Annotated[int | None, _option("Number of the first frame.", "the first", CHOICE)]
+Stop = Annotated[int | None, _option("Number of the frame to stop before.", "none", CHOICE)]
+Poses = Annotated[str | None, _option("capture, or a TUM or KITTI file of T_world_camera.", DEFAULTS.poses, CHOICE)]
+Workers = Annotated[int | None, _option("Threads that decode pictures.", DEFAULTS.workers, RUN)]
 ConfigFile = Annotated[
     Path | None, typer.Option(help="A run's settings.toml; options given here win over it.", rich_help_panel=RUN)
 ]

@@ -20,8 +20,10 @@ def reconstruct(
     resolution: options.Resolution = None,
     min_confidence: options.MinConfidence = None,
     max_depth: options.MaxDepth = None,
-    voxel_size: Annotated[float | None, typer.Option(help="Metres; else chosen from the scene.")] = None,
-    simplify: Annotated[int | None, typer.Option(help="Triangles to keep.")] = None,
+    voxel_size: Annotated[
+        float | None, typer.Option(help="Metres.", show_default="chosen from the scene, about 0.01 for a room")
+    ] = None,
+    simplify: Annotated[int | None, typer.Option(help="Triangles to keep.", show_default="all")] = None,
     keyframes: options.Keyframes = None,
     max_frames: options.MaxFrames = None,
     start: options.Start = None,
@@ -30,7 +32,8 @@ def reconstruct(
     workers: options.Workers = None,
     config: options.ConfigFile = None,
     run_dir: Annotated[
-        Path | None, typer.Option(help="Where the run is recorded; else <out>_run.", rich_help_panel=options.RUN)
+        Path | None,
+        typer.Option(help="Where the run is recorded.", show_default="<out>_run", rich_help_panel=options.RUN),
     ] = None,
     overwrite: options.Overwrite = False,
     resume: Annotated[
@@ -66,20 +69,15 @@ def reconstruct(
     check_mesh_path(out)
     with recon.open_capture(capture) as opened, console.logging_to(run_folder / "log.txt", verbose):
         if not silent:
-            _tell_what_runs(opened.name, settings.depth, bool(opened.table.has_image.any()), depth is not None)
+            console.announce(settings)
+            if not opened.table.has_image.any():
+                console.err.print(f"{opened.name}: no colour in this capture, so the mesh has none")
         with console.progress(silent) as tell:
             result = recon.reconstruct(opened, settings, out, tell, run_folder, resume)
     if as_json:
         console.print_json(result.metrics)
     elif not quiet:
         console.print_table(str(out), _summary(result.metrics, run_folder))
-
-
-def _tell_what_runs(name: str, depth: str, has_colour: bool, was_asked: bool) -> None:
-    if depth == "sensor" and not was_asked:
-        console.err.print("depth: the sensor's own; a network's is --depth model --model NAME (see recon models)")
-    if not has_colour:
-        console.err.print(f"{name}: no colour in this capture, so the mesh has none")
 
 
 def _summary(metrics: dict[str, Any], run_folder: Path) -> list[tuple[str, Any]]:
