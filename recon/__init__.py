@@ -4,6 +4,7 @@ The public names load on first use, because torch and Open3D take seconds to imp
 """
 
 import importlib
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from recon.pipeline import Reconstruction as Reconstruction
     from recon.pipeline import reconstruct as reconstruct
     from recon.settings import Settings as Settings
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "open_capture": "recon.captures.readers",
@@ -32,6 +31,8 @@ __all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("promptda-recon")
     if name not in _HOMES:
         raise AttributeError(f"module 'recon' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from recon import __version__
 from recon.captures.base import Capture, FrameTable
 from recon.depth.cache import DepthCache, table_identity
 from recon.depth.predictor import Predictor, weights_identity
@@ -124,7 +124,7 @@ def make_predictor(settings: Settings) -> Predictor | None:
 def depth_cache(folder: Path, capture: Capture, settings: Settings, resume: bool) -> DepthCache:
     """Where predicted depth is kept, emptied if anything that it depends on has changed."""
     key = {
-        "recon": __version__,
+        "recon": version("promptda-recon"),
         "capture": f"{capture.format} {table_identity(capture.table)}",
         "weights": weights_identity(settings.model or ""),
         "resolution": settings.resolution,

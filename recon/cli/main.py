@@ -2,7 +2,8 @@
 
 import errno
 import logging
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -62,6 +63,12 @@ def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("promptda-recon"))
+        raise typer.Exit
+
+
 app = typer.Typer(cls=_CaptureFirst, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command(DEFAULT_COMMAND)(reconstruct.reconstruct)
 app.command("inspect")(inspect.inspect)
@@ -75,13 +82,11 @@ app.command("models")(models.models)
     epilog="Examples: recon scan.zip --out room.ply  |  recon inspect scan.zip  |  recon depth scan.zip --out depth/",
 )
 def _main(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
 ) -> None:
-    if version:
-        import recon
-
-        typer.echo(recon.__version__)
-        raise typer.Exit
+    pass
 
 
 def main() -> None:
