@@ -11,7 +11,7 @@ from recon.errors import UsageError
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` with its extension, which takes its place when the block succeeds."""
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}{path.suffix}")  # short, as the name may be the longest
     try:
         yield temporary
         temporary.replace(path)

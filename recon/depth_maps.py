@@ -10,17 +10,16 @@ import numpy as np
 from jaxtyping import UInt8
 
 from recon import atomic
-from recon.captures.base import Capture, FrameTable
+from recon.captures.base import Capture
 from recon.depth.depth_io import DepthFormat, colour_depth, encode_jpeg, write_depth
 from recon.depth.depth_map import DepthMap
 from recon.depth.side_by_side import SideBySide
-from recon.errors import CaptureError
+from recon.errors import UsageError
 from recon.fates import Fates
 from recon.geometry.camera import Camera
 from recon.geometry.resampling import resize_depth, resize_image
 from recon.keyframes import choose_windows
-from recon.memory import peak_memory_mb
-from recon.pipeline import depth_stream, make_predictor, sensor_confidence, table_with_poses
+from recon.plan import confidence, depth_of_frames, depth_source, run_metrics, table_with_poses
 from recon.run_folder import RunFolder
 from recon.settings import Settings
 from recon.stages import DepthView, sensor_samples, surviving
@@ -31,6 +30,8 @@ COLOUR_PERCENTILES = (2.0, 98.0)
 VIDEO_FPS = 15
 PREVIEWS = "preview"
 VIDEO = "side_by_side.mp4"
+CAMERAS = "cameras.csv"
+LOG = "log.txt"
 
 
 def write_depth_maps(
@@ -43,21 +44,23 @@ def write_depth_maps(
 ) -> dict[str, Any]:
     """Writes ``<frame number>.<file_format>``, previews in colour, ``cameras.csv`` and the run's tables into ``out``.
 
-    Returns the run's metrics. Raises a ``ReconError`` whose sentence says what a person can do.
+    Maps of an earlier run in the same folder are removed first. Returns the run's metrics. Raises a
+    ``ReconError`` whose sentence says what a person can do.
     """
-    predictor = make_predictor(settings)
     table = table_with_poses(capture, settings)
     fates = Fates(table)
     windows = choose_windows(table, settings, fates)
     low, high = _colour_range(capture, [window[0] for window in windows], settings)
+    source = depth_source(settings, capture, cache_folder=None)
     run = RunFolder(out)
-    run.write_settings(settings)
+    _clear(out)
     (out / PREVIEWS).mkdir(exist_ok=True)
+    run.write_settings(settings)
     clocks = {stage: Stopwatch() for stage in ("decode", "depth", "write")}
     cameras: list[tuple[int, Camera]] = []
     try:
         with SideBySide(out / VIDEO, VIDEO_FPS) if video else contextlib.nullcontext() as film:
-            depths = depth_stream(capture, windows, settings, predictor, None, clocks, progress)
+            depths = depth_of_frames(capture, windows, source, settings.workers, clocks, progress)
             for item in counted(surviving(depths, fates), "write", len(windows), progress):
                 with clocks["write"]:
                     depth_map = _at_asked_size(item, settings)
@@ -67,21 +70,38 @@ def write_depth_maps(
                     atomic.write_bytes(out / PREVIEWS / f"{index:06d}.jpg", encode_jpeg(colours))
                     cameras.append((index, depth_map.camera))
                     if film is not None:
-                        film.write(_beside(item.image, colours), colours)
+                        film.write(_beside(item.view.image, colours), colours)
     finally:
         run.write_frames(fates)
-        atomic.write_bytes(out / "cameras.csv", _cameras_csv(cameras).encode())
+        atomic.write_bytes(out / CAMERAS, _cameras_csv(cameras).encode())
     run.write_trajectory(table.timestamp[fates.used], table.T_world_camera[fates.used])
-    metrics = _metrics(table, fates, settings, clocks, out)
+    metrics = {**run_metrics(capture, settings, fates, clocks), "out": str(out)}
     run.write_metrics(metrics)
     return metrics
 
 
+def _clear(folder: Path) -> None:
+    """Takes away the maps that an earlier run left, so that they do not lie among the new ones.
+
+    Only a folder that holds nothing else is taken: a capture's own depth folder looks much like one of ours.
+    """
+    earlier = folder / CAMERAS
+    if not earlier.is_file():
+        if any(path.name != LOG for path in folder.iterdir()):
+            raise UsageError(f"{folder}: holds files that no depth run wrote; choose an empty folder or a new one")
+        return
+    for line in earlier.read_text("utf-8").splitlines()[1:]:
+        stem = line.split(",")[0]
+        if stem.isdecimal():
+            (folder / PREVIEWS / f"{int(stem):06d}.jpg").unlink(missing_ok=True)
+            for suffix in (".png", ".exr", ".npz", ".units.json"):
+                (folder / f"{int(stem):06d}{suffix}").unlink(missing_ok=True)
+    (folder / VIDEO).unlink(missing_ok=True)
+
+
 def _colour_range(capture: Capture, rows: list[int], settings: Settings) -> tuple[float, float]:
-    samples = sensor_samples(capture, rows, COLOUR_SAMPLES, sensor_confidence(settings), settings.max_depth)
+    samples = sensor_samples(capture, rows, COLOUR_SAMPLES, confidence(settings), settings.max_depth)
     known = [depth_map.depth[depth_map.depth > 0] for _, depth_map in samples]
-    if not sum(map(len, known)):
-        raise CaptureError(f"{capture.name}: no confident depth within {settings.max_depth:g} m in any frame looked at")
     low, high = np.percentile(np.concatenate(known), COLOUR_PERCENTILES)
     return float(low), float(high)
 
@@ -89,8 +109,8 @@ def _colour_range(capture: Capture, rows: list[int], settings: Settings) -> tupl
 def _at_asked_size(item: DepthView, settings: Settings) -> DepthMap:
     """The depth, measured depth too, at the size that the settings ask for."""
     size = settings.size
-    if settings.resolution == "native" and item.image is not None:
-        size = (item.image.shape[1], item.image.shape[0])
+    if settings.resolution == "native" and item.view.image is not None:
+        size = (item.view.image.shape[1], item.view.image.shape[0])
     if size is None:
         return item.depth_map
     return DepthMap(resize_depth(item.depth_map.depth, *size), item.depth_map.camera.resized(*size))
@@ -113,18 +133,3 @@ def _cameras_csv(cameras: list[tuple[int, Camera]]) -> str:
         intrinsics = (f"{value:.6f}" for value in (camera.fx, camera.fy, camera.cx, camera.cy))
         writer.writerow([index, camera.width, camera.height, *intrinsics])
     return text.getvalue()
-
-
-def _metrics(
-    table: FrameTable, fates: Fates, settings: Settings, clocks: dict[str, Stopwatch], out: Path
-) -> dict[str, Any]:
-    return {
-        "frames": len(table),
-        "used": len(fates.used),
-        "skipped": fates.skipped(),
-        "depth": settings.depth,
-        "model": settings.model,
-        "out": str(out),
-        "seconds": {stage: round(clock.seconds, 3) for stage, clock in clocks.items()},
-        "peak_memory_mb": round(peak_memory_mb()),
-    }

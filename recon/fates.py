@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -29,12 +30,16 @@ class Fates:
         self._reasons = [""] * len(table)  # USED, or why not
         self._tried = self._failed = self._failed_in_a_row = 0
         self._last_failure = ""
+        self._notes: dict[int, str] = {}
 
     def skip(self, row: int, reason: str) -> None:
         self._reasons[row] = reason
 
-    def use(self, row: int) -> None:
+    def use(self, row: int, note: str = "") -> None:
+        """``note`` tells what is wrong with a frame that is used all the same."""
         self._reasons[row] = USED
+        if note:
+            self._notes[row] = note
         self._tried += 1
         self._failed_in_a_row = 0
 
@@ -69,8 +74,11 @@ class Fates:
 
     def skipped(self) -> dict[str, int]:
         """Frames by the reason they were skipped for, the commonest first."""
-        reasons = Counter(reason.split(": ")[0] for reason in self._reasons if reason not in ("", USED))
-        return dict(reasons.most_common())
+        return _by_kind(reason for reason in self._reasons if reason not in ("", USED))
+
+    def noted(self) -> dict[str, int]:
+        """Used frames by what is wrong with them, the commonest first."""
+        return _by_kind(self._notes.values())
 
     def summary(self) -> str:
         """The reasons and their counts in a line."""
@@ -81,8 +89,13 @@ class Fates:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["index", "timestamp", "state", "reason"])
-        for index, timestamp, reason in zip(self._table.index, self._table.timestamp, self._reasons, strict=True):
-            stamp = np.format_float_positional(timestamp, trim="0")
-            state = reason if reason in ("", USED) else SKIPPED
-            writer.writerow([int(index), stamp, state or UNDECIDED, reason if state == SKIPPED else ""])
+        for row, reason in enumerate(self._reasons):
+            stamp = np.format_float_positional(self._table.timestamp[row], trim="0")
+            state = {USED: USED, "": UNDECIDED}.get(reason, SKIPPED)
+            told = reason if state == SKIPPED else self._notes.get(row, "")
+            writer.writerow([int(self._table.index[row]), stamp, state, told])
         return text.getvalue()
+
+
+def _by_kind(reasons: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(reason.split(": ")[0] for reason in reasons).most_common())

@@ -1,47 +1,35 @@
 """The whole line: a capture goes in, frames flow once from left to right, a metric mesh comes out."""
 
-import dataclasses
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recon.captures.base import Capture, FrameTable
-from recon.depth.cache import DepthCache, table_identity
-from recon.depth.predictor import Predictor, weights_identity
-from recon.errors import UsageError
+from recon.captures.pose_check import require_fitting_poses
 from recon.fates import Fates
-from recon.fusion.filters import clean_depth
 from recon.fusion.mesh import Mesh, clean, simplify
 from recon.fusion.mesh_files import check_mesh_path, write_mesh
 from recon.fusion.sizing import check_memory, choose_truncation, choose_voxel_size, estimate_memory
 from recon.fusion.volume import INITIAL_BLOCKS, Volume
 from recon.keyframes import choose_windows
 from recon.memory import available_memory, peak_memory_mb
-from recon.poses.files import poses_from_file
-from recon.prompts.from_sensor import MIN_DEPTH
+from recon.plan import confidence, depth_of_frames, depth_source, run_metrics, table_with_poses
 from recon.report.preview import render_preview
 from recon.run_folder import RunFolder
 from recon.settings import Settings
-from recon.stages import (
-    PROMPT_CONFIDENCE,
-    SENSOR_CONFIDENCE,
-    DepthView,
-    Lost,
-    decode,
-    measured_depth,
-    predicted_depth,
-    sensor_samples,
-    surviving,
-)
-from recon.stream import Progress, Stopwatch, Stream, ahead, counted
+from recon.stages import WithoutEdges, each, sensor_samples, surviving
+from recon.stream import Progress, Stopwatch, counted
 
 STAGES = ("decode", "depth", "fuse", "mesh", "picture")  # the first three at the same time
-FRAMES_AHEAD = 2  # frames that wait between two stages; an image has 8 MB, 36 MB at 4K
+SIZING_SAMPLES = 12  # frames looked at to choose the voxel size and to foresee the memory
 MAX_FRAMES_TO_BELIEVE = 3
 FRAMES_FOR_ANOTHER_WITNESS = 40
-SIZING_SAMPLES = 12  # frames looked at to choose the voxel size and to foresee the memory
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,105 +63,55 @@ def reconstruct(
     Raises a ``ReconError`` whose sentence says what a person can do.
     """
     check_mesh_path(out)
-    predictor = make_predictor(settings)
     table = table_with_poses(capture, settings)
+    require_fitting_poses(capture, table)
     run = RunFolder(run_folder or out.with_name(f"{out.stem}_run"))
     run.write_settings(settings)
+    source = depth_source(settings, capture, run.depth, resume)
     clocks = {stage: Stopwatch() for stage in STAGES}
     fates = Fates(table)
     try:
         windows = choose_windows(table, settings, fates)
         volume = _sized_volume(capture, table, windows, settings)
-        cache = depth_cache(run.depth, capture, settings, resume) if predictor else None
-        depths = depth_stream(capture, windows, settings, predictor, cache, clocks, progress)
-        for item in counted(surviving(depths, fates), "fuse", len(windows), progress):
+        depths = depth_of_frames(capture, windows, source, settings.workers, clocks, progress)
+        fusable = each(depths, WithoutEdges(settings.max_depth), clocks["fuse"])
+        for item in counted(surviving(fusable, fates), "fuse", len(windows), progress):
             with clocks["fuse"]:
-                cleaned = clean_depth(item.depth_map.depth, MIN_DEPTH, settings.max_depth)
-                depth_map = dataclasses.replace(item.depth_map, depth=cleaned)
-                volume.integrate(depth_map, item.image, table.T_world_camera[item.row])
+                volume.integrate(item.depth_map, item.view.image, table.T_world_camera[item.row])
     finally:
         run.write_frames(fates)
+    run.write_trajectory(table.timestamp[fates.used], table.T_world_camera[fates.used])
+    peaks = {"frames": peak_memory_mb()}
 
     progress("mesh", 0, 1)
     with clocks["mesh"]:
-        mesh = clean(volume.extract_mesh(_frames_to_believe(len(fates.used))))
+        mesh = clean(volume.extract_mesh(frames_to_believe(len(fates.used))))
         if settings.simplify is not None:
             mesh = simplify(mesh, settings.simplify)
-        write_mesh(mesh, out)
+        write_mesh(mesh, out, capture.up)
+    volume_facts = {"voxel_size_m": volume.voxel_size, "volume_origin_m": volume.origin.tolist()}
+    del volume  # hundreds of megabytes that the picture can use
+    peaks["mesh"] = peak_memory_mb()
     with clocks["picture"]:
-        run.write_preview(render_preview(mesh, table.T_world_camera[fates.used]))
-    run.write_trajectory(table.timestamp[fates.used], table.T_world_camera[fates.used])
-    metrics = _metrics(table, fates, mesh, settings, volume.voxel_size, clocks, out)
+        run.write_preview(render_preview(mesh, table.T_world_camera[fates.used], capture.up))
+    peaks["picture"] = peak_memory_mb()
+
+    metrics = {
+        **run_metrics(capture, settings, fates, clocks),
+        **_mesh_facts(mesh),
+        **volume_facts,
+        "frames_to_believe": frames_to_believe(len(fates.used)),
+        "world_up": capture.up,
+        "mesh": str(out),
+        "peak_memory_mb_after": {stage: round(peak) for stage, peak in peaks.items()},
+    }
     run.write_metrics(metrics)
     progress("mesh", 1, 1)
+    logger.info("done: %s", metrics)
     return Reconstruction(mesh, out, run.path, metrics)
 
 
-def make_predictor(settings: Settings) -> Predictor | None:
-    """The network that the settings ask for; None where the sensor's depth is wanted."""
-    if settings.depth == "sensor":
-        return None
-    if settings.model is None:
-        raise UsageError(
-            "depth is model, but no network is named and none ships with recon yet; "
-            "give --model NAME or a file of weights, or --depth sensor"
-        )
-    return Predictor(settings.model, settings.device, settings.size, settings.resolution == "native")
-
-
-def depth_cache(folder: Path, capture: Capture, settings: Settings, resume: bool) -> DepthCache:
-    """Where predicted depth is kept, emptied if anything that it depends on has changed."""
-    key = {
-        "recon": version("promptda-recon"),
-        "capture": f"{capture.format} {table_identity(capture.table)}",
-        "weights": weights_identity(settings.model or ""),
-        "resolution": settings.resolution,
-        "prompt_confidence": prompt_confidence(settings),
-    }
-    return DepthCache(folder, key, keep=resume)
-
-
-def depth_stream(
-    capture: Capture,
-    windows: Sequence[Sequence[int]],
-    settings: Settings,
-    predictor: Predictor | None,
-    cache: DepthCache | None,
-    clocks: dict[str, Stopwatch],
-    progress: Progress,
-) -> Stream[DepthView | Lost]:
-    """One frame of each window, decoded and given its depth, each stage in a thread of its own."""
-    total = len(windows)
-    views = counted(decode(capture, windows, settings.workers, clocks["decode"]), "decode", total, progress)
-    waiting = ahead(views, FRAMES_AHEAD)
-    if predictor is None:
-        depths = measured_depth(waiting, sensor_confidence(settings), settings.max_depth, clocks["depth"])
-    else:
-        depths = predicted_depth(waiting, predictor, cache, prompt_confidence(settings), clocks["depth"])
-    return ahead(counted(depths, "depth", total, progress), FRAMES_AHEAD)
-
-
-def table_with_poses(capture: Capture, settings: Settings) -> FrameTable:
-    """The capture's table, with the poses that the settings name."""
-    if settings.poses == "capture":
-        return capture.table
-    return dataclasses.replace(capture.table, T_world_camera=poses_from_file(Path(settings.poses), capture.table))
-
-
-def _sized_volume(capture: Capture, table: FrameTable, windows: Sequence[Sequence[int]], settings: Settings) -> Volume:
-    """A volume whose voxels fit what a few frames show, once its memory is known to suffice."""
-    rows = [window[0] for window in windows]
-    samples = sensor_samples(capture, rows, SIZING_SAMPLES, sensor_confidence(settings), settings.max_depth)
-    posed = [(depth_map, table.T_world_camera[row]) for row, depth_map in samples]
-    voxel_size = settings.voxel_size or choose_voxel_size(posed, settings.max_depth)
-    truncation = choose_truncation(voxel_size, posed, settings.max_depth)
-    estimate = estimate_memory(posed, len(rows), voxel_size, truncation, settings.max_depth)
-    check_memory(estimate, voxel_size, available_memory())
-    origin = table.T_world_camera[rows[0], :3, 3]
-    return Volume(voxel_size, truncation, settings.max_depth, origin, capacity=max(estimate.blocks, INITIAL_BLOCKS))
-
-
-def _frames_to_believe(used: int) -> int:
+def frames_to_believe(used: int) -> int:
     """How many frames must have seen a piece of surface.
 
     On a made room of 110 frames asking for three instead of one left 1.8 instead of 4.1 % of the surface
@@ -182,35 +120,28 @@ def _frames_to_believe(used: int) -> int:
     return min(MAX_FRAMES_TO_BELIEVE, 1 + used // FRAMES_FOR_ANOTHER_WITNESS)
 
 
-def sensor_confidence(settings: Settings) -> int:
-    return SENSOR_CONFIDENCE if settings.min_confidence is None else settings.min_confidence
+def _sized_volume(capture: Capture, table: FrameTable, windows: Sequence[Sequence[int]], settings: Settings) -> Volume:
+    """A volume whose voxels fit what a few frames show, once its memory is known to suffice."""
+    rows = [window[0] for window in windows]
+    samples = sensor_samples(capture, rows, SIZING_SAMPLES, confidence(settings), settings.max_depth)
+    posed = [(depth_map, table.T_world_camera[row]) for row, depth_map in samples]
+    voxel_size = settings.voxel_size or choose_voxel_size(posed, settings.max_depth)
+    truncation = choose_truncation(voxel_size, posed, settings.max_depth)
+    estimate = estimate_memory(posed, len(rows), voxel_size, truncation, settings.max_depth)
+    free = available_memory()
+    logger.info(
+        "%d of %d frames chosen; voxels of %g m, truncation %.3f m, about %d blocks, %.2f of %.2f GB free",
+        len(rows), len(table), voxel_size, truncation, estimate.blocks, estimate.bytes / 1e9, free / 1e9,
+    )  # fmt: skip
+    check_memory(estimate, voxel_size, free)
+    origin = table.T_world_camera[rows[0], :3, 3]
+    return Volume(voxel_size, truncation, settings.max_depth, origin, capacity=max(estimate.blocks, INITIAL_BLOCKS))
 
 
-def prompt_confidence(settings: Settings) -> int:
-    return PROMPT_CONFIDENCE if settings.min_confidence is None else settings.min_confidence
-
-
-def _metrics(
-    table: FrameTable,
-    fates: Fates,
-    mesh: Mesh,
-    settings: Settings,
-    voxel_size: float,
-    clocks: dict[str, Stopwatch],
-    out: Path,
-) -> dict[str, Any]:
-    extent = mesh.vertices.max(0) - mesh.vertices.min(0)
+def _mesh_facts(mesh: Mesh) -> dict[str, Any]:
+    extent = np.ptp(mesh.vertices, axis=0)
     return {
-        "frames": len(table),
-        "used": len(fates.used),
-        "skipped": fates.skipped(),
         "triangles": len(mesh.triangles),
         "vertices": len(mesh.vertices),
         "extent_m": [round(float(side), 3) for side in extent],
-        "voxel_size_m": voxel_size,
-        "depth": settings.depth,
-        "model": settings.model,
-        "mesh": str(out),
-        "seconds": {stage: round(clock.seconds, 3) for stage, clock in clocks.items()},
-        "peak_memory_mb": round(peak_memory_mb()),
     }

@@ -9,9 +9,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from recon import atomic
+from recon.errors import UsageError
 from recon.fates import Fates
 from recon.geometry.transforms import to_quaternion_xyzw
 from recon.settings import Settings
+
+FILES = ("settings.toml", "frames.csv", "trajectory.txt", "metrics.json", "preview.png")
 
 
 class RunFolder:
@@ -23,16 +26,19 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         atomic.make_folder(path)
+        for name in FILES:
+            if (path / name).is_dir():  # told now, not when all work is done
+                raise UsageError(f"{path / name}: a folder where a file of the run belongs; choose another folder")
 
     @property
     def depth(self) -> Path:
         return self.path / "depth"
 
     def write_settings(self, settings: Settings) -> None:
-        atomic.write_bytes(self.path / "settings.toml", settings.to_toml().encode())
+        atomic.write_bytes(self.path / "settings.toml", settings.to_toml().encode(errors="backslashreplace"))
 
     def write_frames(self, fates: Fates) -> None:
-        atomic.write_bytes(self.path / "frames.csv", fates.to_csv().encode())
+        atomic.write_bytes(self.path / "frames.csv", fates.to_csv().encode(errors="backslashreplace"))
 
     def write_trajectory(self, timestamps: Float[np.ndarray, " n"], T_world_camera: Float[np.ndarray, "n 4 4"]) -> None:
         """TUM's text: time, position in metres, scalar-last quaternion, of T_world_camera in OpenCV axes."""

@@ -23,7 +23,7 @@ class Settings:
     None stands for a choice that the reconstruction makes from the capture and reports.
     """
 
-    depth: str = "sensor"  # the sensor's own, or model: predicted by a network
+    depth: str = "auto"  # sensor, model, or auto: model where one is named
     model: str | None = None  # a name that `promptda.load` knows, or a file of weights
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     resolution: str = "auto"  # of predicted depth: auto (long side 1008), native, or WxH in pixels
@@ -43,7 +43,11 @@ class Settings:
     workers: int = 2  # threads that decode pictures
 
     def __post_init__(self) -> None:
-        _require(self.depth in ("model", "sensor"), "depth", self.depth, "model or sensor")
+        _require(self.depth in ("auto", "model", "sensor"), "depth", self.depth, "auto, model or sensor")
+        _require(
+            self.depth != "model" or self.model is not None,
+            "model", "not named", "a network's name (see recon models) or a file of weights, as none ships yet",
+        )  # fmt: skip
         _require(
             re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device) is not None,
             "device", self.device, "auto, cpu, cuda, cuda:N or mps",
@@ -69,6 +73,11 @@ class Settings:
         )  # fmt: skip
         _require(self.simplify is None or self.simplify >= 4, "simplify", self.simplify, "at least 4 triangles")
         _require(1 <= self.workers <= 64, "workers", self.workers, "from 1 to 64")
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether depth is predicted."""
+        return self.depth == "model" or (self.depth == "auto" and self.model is not None)
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -5,10 +5,12 @@ travels on as a ``Lost`` with its reason: whoever consumes the line decides its 
 """
 
 import contextlib
+import dataclasses
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -20,12 +22,11 @@ from recon.depth.depth_map import DepthMap
 from recon.depth.predictor import Predictor
 from recon.errors import CaptureError
 from recon.fates import Fates
+from recon.fusion.filters import clean_depth
 from recon.keyframes import sharpness
-from recon.prompts.from_sensor import MAX_DEPTH, measured, prompt_from_sensor
+from recon.prompts.from_sensor import MIN_DEPTH, confident_depth, prompt_from_sensor
 from recon.stream import Stopwatch, Stream
 
-SENSOR_CONFIDENCE = 2  # of depth that is fused as it was measured
-PROMPT_CONFIDENCE = 1  # of depth that prompts the network
 NO_DEPTH = "no confident depth in range"
 LESS_SHARP = "a sharper frame stands for it"
 
@@ -40,6 +41,7 @@ class View:
     image: UInt8[np.ndarray, "H W 3"] | None
     sensor: SensorDepth
     passed_over: Skips
+    note: str = ""  # what is wrong with a frame that is used all the same
 
     @property
     def row(self) -> int:
@@ -60,10 +62,16 @@ class Lost:
 class DepthView:
     """A frame with the depth to fuse."""
 
-    row: int
+    view: View
     depth_map: DepthMap
-    image: UInt8[np.ndarray, "H W 3"] | None
-    passed_over: Skips
+
+    @property
+    def row(self) -> int:
+        return self.view.row
+
+    @property
+    def passed_over(self) -> Skips:
+        return self.view.passed_over
 
 
 def decode(capture: Capture, windows: Sequence[Sequence[int]], workers: int, busy: Stopwatch) -> Stream[View | Lost]:
@@ -89,24 +97,22 @@ def decode(capture: Capture, windows: Sequence[Sequence[int]], workers: int, bus
 
 
 def _sharpest(group: list[Frame]) -> View | Lost:
-    """The sharpest frame of a window whose picture can be read; one without a picture only for want of any."""
+    """The sharpest frame of a window; one whose picture is missing or cannot be read only for want of any."""
     best: tuple[float, Frame, UInt8[np.ndarray, "H W 3"] | None] | None = None
-    passed_over: Skips = {}
+    notes: dict[int, str] = {}
     for frame in group:
         try:
             image = frame.image()
         except CaptureError as error:
-            passed_over[frame.row] = f"picture unreadable: {error}"
-            continue
-        passed_over[frame.row] = LESS_SHARP
+            notes[frame.row] = f"picture unreadable: {error}"
+            image = None
         score = -1.0 if image is None else sharpness(image) if len(group) > 1 else 0.0
         if best is None or score > best[0]:
             best = score, frame, image
     if best is None:
-        row = group[0].row
-        return Lost(row, passed_over.pop(row), True, passed_over)
+        raise ValueError("a window without frames")
     _, frame, image = best
-    del passed_over[frame.row]
+    passed_over = {other.row: notes.get(other.row, LESS_SHARP) for other in group if other is not frame}
     try:
         sensor = frame.sensor()
     except CaptureError as error:
@@ -114,42 +120,76 @@ def _sharpest(group: list[Frame]) -> View | Lost:
     fault = "no depth" if sensor is None else depth_fault(sensor.depth)
     if sensor is None or fault:
         return Lost(frame.row, fault, False, passed_over)
-    return View(frame, image, sensor, passed_over)
+    return View(frame, image, sensor, passed_over, notes.get(frame.row, ""))
 
 
-def measured_depth(
-    views: Stream[View | Lost], min_confidence: int, max_depth: float, busy: Stopwatch
-) -> Stream[DepthView | Lost]:
-    """Each view's sensor depth where it is confident and in range."""
-    with contextlib.closing(views):
-        for view in views:
-            if isinstance(view, Lost):
-                yield view
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def each(items: Stream[Item | Lost], make: Callable[[Item], Made | Lost], busy: Stopwatch) -> Stream[Made | Lost]:
+    """What ``make`` makes of each item; what is lost already goes by."""
+    with contextlib.closing(items):
+        for item in items:
+            if isinstance(item, Lost):
+                yield item
             else:
                 with busy:
-                    yielded = _measure(view, min_confidence, max_depth)
-                yield yielded
+                    made = make(item)
+                yield made
 
 
-def predicted_depth(
-    views: Stream[View | Lost],
-    predictor: Predictor,
-    cache: DepthCache | None,
-    min_confidence: int,
-    busy: Stopwatch,
-) -> Stream[DepthView | Lost]:
-    """Each view's depth by the network, prompted by pixels of at least this confidence.
+@dataclass(frozen=True)
+class MeasuredDepth:
+    """The sensor's own depth where it is confident and in range."""
 
-    A view without an image keeps its sensor's confident depth.
-    """
-    with contextlib.closing(views):
-        for view in views:
-            if isinstance(view, Lost):
-                yield view
-            else:
-                with busy:
-                    yielded = _predict(view, predictor, cache, min_confidence)
-                yield yielded
+    min_confidence: int
+    max_depth: float  # metres
+
+    def __call__(self, view: View) -> DepthView | Lost:
+        depth_map = confident_depth(view.sensor, self.min_confidence, self.max_depth)
+        if not depth_map.depth.any():
+            return Lost(view.row, NO_DEPTH, False, view.passed_over)
+        return DepthView(view, depth_map)
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedDepth:
+    """The network's depth, prompted by pixels of at least this confidence; measured where there is no picture."""
+
+    predictor: Predictor
+    cache: DepthCache | None
+    min_confidence: int
+    without_picture: MeasuredDepth
+
+    def __call__(self, view: View) -> DepthView | Lost:
+        if view.image is None:
+            return self.without_picture(view)
+        depth = self.cache.load(view.row) if self.cache is not None else None
+        if depth is None:
+            prompt = prompt_from_sensor(view.sensor, self.min_confidence)
+            if prompt is None:
+                return Lost(view.row, NO_DEPTH, False, view.passed_over)
+            depth = self.predictor.predict(view.image, prompt)
+            if not depth.any():
+                return Lost(view.row, "the network gave no depth", True, view.passed_over)
+            if self.cache is not None:
+                depth = self.cache.store(view.row, depth)
+        height, width = depth.shape
+        return DepthView(view, DepthMap(depth, view.frame.camera.resized(width, height)))
+
+
+@dataclass(frozen=True)
+class WithoutEdges:
+    """Depth to be fused: in range, and without the pixels that float between foreground and background."""
+
+    max_depth: float  # metres
+
+    def __call__(self, item: DepthView) -> DepthView | Lost:
+        depth = clean_depth(item.depth_map.depth, MIN_DEPTH, self.max_depth)
+        if not depth.any():
+            return Lost(item.row, "nothing left of its depth once edges are removed", False, item.passed_over)
+        return DepthView(item.view, dataclasses.replace(item.depth_map, depth=depth))
 
 
 def surviving(depths: Stream[DepthView | Lost], fates: Fates) -> Stream[DepthView]:
@@ -165,14 +205,17 @@ def surviving(depths: Stream[DepthView | Lost], fates: Fates) -> Stream[DepthVie
                 (fates.fail if item.failed else fates.skip)(item.row, item.reason)
             else:
                 yield item
-                fates.use(item.row)
+                fates.use(item.row, item.view.note)
     fates.finish()
 
 
 def sensor_samples(
     capture: Capture, rows: Sequence[int], count: int, min_confidence: int, max_depth: float
 ) -> list[tuple[int, DepthMap]]:
-    """Confident depth of up to ``count`` of the rows, spread evenly, each with its row; no picture is decoded."""
+    """Confident depth of up to ``count`` of the rows, spread evenly, each with its row; no picture is decoded.
+
+    Looks at all rows if those show none; raises ``CaptureError`` if no frame has any.
+    """
     picks = np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))
     samples = []
     for frame in capture.frames([rows[pick] for pick in picks], with_images=False):
@@ -180,35 +223,12 @@ def sensor_samples(
             sensor = frame.sensor()
             if sensor is not None:
                 samples.append((frame.row, confident_depth(sensor, min_confidence, max_depth)))
-    return samples
-
-
-def confident_depth(sensor: SensorDepth, min_confidence: int, max_depth: float) -> DepthMap:
-    """The sensor's depth where it is confident and in range."""
-    depth = np.where(measured(sensor, min_confidence, max_depth), sensor.depth, np.float32(0))
-    return DepthMap(depth, sensor.camera)
-
-
-def _measure(view: View, min_confidence: int, max_depth: float) -> DepthView | Lost:
-    depth_map = confident_depth(view.sensor, min_confidence, max_depth)
-    if not depth_map.depth.any():
-        return Lost(view.row, NO_DEPTH, False, view.passed_over)
-    return DepthView(view.row, depth_map, view.image, view.passed_over)
-
-
-def _predict(view: View, predictor: Predictor, cache: DepthCache | None, min_confidence: int) -> DepthView | Lost:
-    if view.image is None:
-        return _measure(view, SENSOR_CONFIDENCE, MAX_DEPTH)
-    depth = cache.load(view.row) if cache is not None else None
-    if depth is None:
-        prompt = prompt_from_sensor(view.sensor, min_confidence)
-        if prompt is None:
-            return Lost(view.row, NO_DEPTH, False, view.passed_over)
-        depth = predictor.predict(view.image, prompt)
-        if not depth.any():
-            return Lost(view.row, "the network gave no depth", True, view.passed_over)
-        if cache is not None:
-            depth = cache.store(view.row, depth)
-    height, width = depth.shape
-    depth_map = DepthMap(depth, view.frame.camera.resized(width, height))
-    return DepthView(view.row, depth_map, view.image, view.passed_over)
+    samples = [(row, depth_map) for row, depth_map in samples if depth_map.depth.any()]
+    if samples:
+        return samples
+    if count < len(rows):
+        return sensor_samples(capture, rows, len(rows), min_confidence, max_depth)
+    raise CaptureError(
+        f"{capture.name}: no depth of confidence {min_confidence} within {max_depth:g} m in any frame; "
+        "lower --min-confidence or raise --max-depth"
+    )

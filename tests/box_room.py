@@ -52,6 +52,7 @@ class BoxRoom:
     """The room as a capture."""
 
     format = "box room"
+    up = "y"
 
     def __init__(self, count: int = 24, coloured: bool = True) -> None:
         self.name = "box"

@@ -70,9 +70,15 @@ class Files(Protocol):
 
 def open_files(path: Path) -> Files:
     """The folder or zip at ``path``, seen from below its single top folders."""
-    if not path.exists():
-        raise CaptureError(f"{path}: no such file or folder; give a capture's zip or folder")
-    return Below(_Folder(path) if path.is_dir() else _Zip(path))
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CaptureError(f"{path}: no such file or folder; give a capture's zip or folder") from error
+    except OSError as error:
+        raise CaptureError(f"{path}: cannot be read ({error.strerror})") from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):  # a pipe would be waited for
+        raise CaptureError(f"{path}: neither a folder nor a file; give a capture's zip or folder")
+    return Below(_Folder(path) if stat.S_ISDIR(mode) else _Zip(path))
 
 
 class Below:

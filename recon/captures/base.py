@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from recon.geometry.camera import Camera
 
+Up = Literal["y", "z", "unknown"]
+
 
 @dataclass(frozen=True, eq=False)
 class SensorDepth:
@@ -73,6 +75,7 @@ class Capture(Protocol):
 
     name: str
     format: str  # as in "Stray Scanner"
+    up: Up  # the upward axis of its world
     table: FrameTable
     problems: tuple[Problem, ...]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 
 from recon.captures.base import FrameTable, Problem, SensorDepth
@@ -17,6 +17,7 @@ from recon.geometry.transforms import apply, from_quaternion_xyzw, invert, neare
 NORM_TOLERANCE = 0.01  # of a quaternion's length: printing rounds by far less, a default-filled row by far more
 ORTHONORMAL_TOLERANCE = 0.01  # of R^T R against the identity; 7-Scenes' text is off by 4e-4
 ASPECT_TOLERANCE = 0.02  # between picture and depth
+FARTHEST_METRES = 1e8  # of a position from the world's origin; UTM's reach 1e7
 
 # Tracking cannot be trusted where the camera moves faster than a hand: 7.5 m/s or 450 degrees a second.
 JUMP_METRES = 0.5
@@ -34,6 +35,7 @@ PAIR_REACH = 600  # rows looked ahead for a partner, ten seconds at the highest 
 PAIR_STARTS = 4  # rows tried for each pair that is wanted
 CLOUD_METRES = 5.0  # ARKit extrapolates beyond
 CLOUD_QUERIES = 2000  # points of one view looked up in the other
+CLOUD_POINTS = 1 << 17  # of a view at most; phones' sensors have 49,152
 CLOUD_MINIMUM = 500  # points below which a median says little
 CLOUD_REACH = 0.5  # metres; a neighbour farther away belongs to something else
 
@@ -64,7 +66,7 @@ def poses_from_quaternions(
     quaternion: Float[np.ndarray, "n 4"], translation: Float[np.ndarray, "n 3"]
 ) -> Float[np.ndarray, "n 4 4"]:
     """Poses from scalar-last quaternions, NaN where a row is not finite or its length is off by more than 1 %."""
-    usable = np.isfinite(translation).all(axis=1) & np.isfinite(quaternion).all(axis=1)
+    usable = _near(translation) & np.isfinite(quaternion).all(axis=1)
     usable &= np.abs(np.linalg.norm(np.where(usable[:, None], quaternion, 0), axis=1) - 1) <= NORM_TOLERANCE
     T = np.full((len(quaternion), 4, 4), np.nan)
     T[usable] = from_quaternion_xyzw(quaternion[usable], translation[usable])
@@ -88,11 +90,16 @@ def poses_from_matrices(T: Float[np.ndarray, "n 4 4"], names: Sequence[str]) -> 
             "swapped; export the poses in a right-handed frame"
         )
     last_row = (np.abs(T[:, 3] - [0, 0, 0, 1]) <= ORTHONORMAL_TOLERANCE).all(axis=1)
-    usable = finite & orthonormal & last_row
+    usable = finite & orthonormal & last_row & _near(T[:, :3, 3])
     cleaned[usable] = np.eye(4)
     cleaned[usable, :3, :3] = nearest_rotation(R[usable])
     cleaned[usable, :3, 3] = T[usable, :3, 3]
     return cleaned
+
+
+def _near(positions: Float[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
+    """Which positions are finite and on this planet; False for NaN."""
+    return (np.abs(positions) <= FARTHEST_METRES).all(axis=1)
 
 
 def require_poses(T_world_camera: Float[np.ndarray, "n 4 4"], where: Path | str) -> None:
@@ -199,4 +206,5 @@ def _cloud(sensor: SensorDepth) -> Float[np.ndarray, "n 3"]:
     if sensor.confidence is not None:
         sure &= sensor.confidence == 2
     points: Float[np.ndarray, "h w 3"] = backproject(sensor.depth, sensor.camera)
-    return points[sure]
+    sure_points = points[sure]
+    return sure_points[:: len(sure_points) // CLOUD_POINTS + 1]

@@ -10,6 +10,9 @@ from jaxtyping import Float, UInt8
 from recon.errors import CaptureError
 
 MAX_PIXELS = 1 << 27  # 134 megapixels, above any phone's camera
+MAX_DEPTH_PIXELS = (
+    1 << 25
+)  # sensors have 0.05 to 0.3 million; depth made at the size of a picture 12, of a large one 24
 CONFIDENCE_OF_BYTE = np.round(np.arange(256) / 127.5).astype(np.uint8)  # of apps that write 0/127/255
 
 
@@ -22,7 +25,7 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "h w 3"]:
 
 def decode_depth_png(data: bytes, name: str, metres_per_unit: float, unknown: int = 0) -> Float[np.ndarray, "h w"]:
     """Depth in metres of a 16-bit grey PNG; 0 and ``unknown`` mean unknown."""
-    stored = _decode(data, name, cv2.IMREAD_UNCHANGED)
+    stored = _decode(data, name, cv2.IMREAD_UNCHANGED, MAX_DEPTH_PIXELS)
     if stored.dtype != np.uint16 or stored.ndim != 2:
         channels = 1 if stored.ndim == 2 else stored.shape[2]
         raise CaptureError(
@@ -57,17 +60,17 @@ def decode_depth_npy(data: bytes, name: str, metres_per_unit: float) -> Float[np
 
 def decode_confidence_png(data: bytes, name: str) -> UInt8[np.ndarray, "h w"]:
     """Levels 0, 1, 2; the codes 0/127/255 of some apps are mapped to them."""
-    stored = _decode(data, name, cv2.IMREAD_UNCHANGED)
+    stored = _decode(data, name, cv2.IMREAD_UNCHANGED, MAX_DEPTH_PIXELS)
     if stored.dtype != np.uint8 or stored.ndim != 2:
         raise CaptureError(f"{name}: not an 8-bit grey picture, so no confidence map")
     levels: UInt8[np.ndarray, "h w"] = CONFIDENCE_OF_BYTE[stored] if stored.max(initial=0) > 2 else stored
     return levels
 
 
-def _decode(data: bytes, name: str, flags: int) -> np.ndarray:
+def _decode(data: bytes, name: str, flags: int, most_pixels: int = MAX_PIXELS) -> np.ndarray:
     width, height = picture_size(data)
-    if width * height > MAX_PIXELS:
-        raise CaptureError(f"{name}: claims {width}x{height} pixels, more than any camera has; it is refused")
+    if width * height > most_pixels:
+        raise CaptureError(f"{name}: claims {width}x{height} pixels, more than any such file has; it is refused")
     pixels: np.ndarray | None = None
     if width * height > 0:
         with contextlib.suppress(cv2.error):

@@ -32,6 +32,7 @@ class Record3D(Stills):
         if not images and not depths:
             raise CaptureError(f"{files.path}: no frames in the capture, only its metadata; export it again")
         metadata = read_metadata(files, "metadata")
+        self.up = metadata.up
         index, missing_problems = frames_with_files(range(len(metadata)), images, depths)
         self._packed_size = metadata.depth_size or _size_from_length(files, depths, metadata.image_size)
         if math.prod(self._packed_size) > MAX_DEPTH_PIXELS:

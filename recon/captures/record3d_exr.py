@@ -31,6 +31,7 @@ class Record3DExr(Stills):
         images, image_problems = numbered_files(files.names, r"rgb/([0-9]{1,9})\.(?:jpg|jpeg|png)")
         depths, depth_problems = numbered_files(files.names, r"depth/([0-9]{1,9})\.exr")
         metadata = read_metadata(files, "metadata.json")
+        self.up = metadata.up
         index, missing_problems = frames_with_files(range(len(metadata)), images, depths)
         super().__init__(
             files,

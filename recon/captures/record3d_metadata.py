@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from recon.captures.archive import Files
-from recon.captures.base import Problem
+from recon.captures.base import Problem, Up
 from recon.captures.checks import poses_from_quaternions, require_poses
 from recon.captures.json_files import number, numbers, read_object, rows_of_numbers
 from recon.captures.numbered import counted
@@ -29,6 +29,7 @@ class Record3DMetadata:
     timestamp: Float[np.ndarray, " n"]  # seconds
     T_world_camera: Float[np.ndarray, "n 4 4"]
     intrinsics: Float[np.ndarray, "n 4"]  # fx, fy, cx, cy for ``image_size``
+    up: Up  # unknown in old files, whose world is the first camera's
     problems: tuple[Problem, ...]
 
     def __len__(self) -> int:
@@ -55,6 +56,7 @@ def read_metadata(files: Files, name: str) -> Record3DMetadata:
         timestamp=timestamp,
         T_world_camera=T_world_arkit @ OPENGL_FROM_OPENCV,
         intrinsics=intrinsics,
+        up="unknown" if _is_identity(stored[0]) else "y",
         problems=intrinsics_problems + time_problems + _world_problems(content, stored),
     )
 
@@ -105,8 +107,12 @@ def _timestamps(content: dict, count: int) -> tuple[Float[np.ndarray, " n"], tup
 
 def _world_problems(content: dict, stored: Float[np.ndarray, "n 7"]) -> tuple[Problem, ...]:
     problems = []
-    if np.allclose(stored[0], IDENTITY, rtol=0, atol=1e-6):
+    if _is_identity(stored[0]):
         problems.append(Problem("the world is the first camera's, so which way is up is unknown", 1, "noted"))
-    if "initPose" in content and not np.allclose(numbers(content["initPose"], 7), IDENTITY, rtol=0, atol=1e-6):
+    if "initPose" in content and not _is_identity(numbers(content["initPose"], 7)):
         problems.append(Problem("initPose is not the identity; poses are kept as stored", 1, "noted"))
     return tuple(problems)
+
+
+def _is_identity(pose: Float[np.ndarray, "7"]) -> bool:
+    return np.allclose(pose, IDENTITY, rtol=0, atol=1e-6)

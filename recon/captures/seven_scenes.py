@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from recon.captures.archive import Files
-from recon.captures.base import Problem
+from recon.captures.base import Problem, Up
 from recon.captures.checks import poses_from_matrices
 from recon.captures.images import decode_depth_png
 from recon.captures.numbered import counted, frames_with_files, numbered_files
@@ -25,6 +25,7 @@ class SevenScenes(Stills):
     """Depth is millimetres; poses are camera to world in OpenCV's axes, in a world that need not be level."""
 
     format = "7-Scenes"
+    up: Up = "unknown"  # the first camera's or the model's
     signature = "frame-000000.pose.txt beside frame-000000.depth.png"
 
     @staticmethod

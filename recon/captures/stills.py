@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from recon.captures.archive import Files
-from recon.captures.base import Frame, FrameTable, Problem, SensorDepth
+from recon.captures.base import Frame, FrameTable, Problem, SensorDepth, Up
 from recon.captures.checks import ASPECT_TOLERANCE, depth_camera, recording_order, require_metres, require_poses
 from recon.captures.images import decode_confidence_png, decode_image, picture_size
 from recon.errors import CaptureError
@@ -39,6 +39,7 @@ class Stills:
     """
 
     format: str
+    up: Up
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from recon.captures.archive import Files
-from recon.captures.base import Frame, FrameTable, Problem, SensorDepth
+from recon.captures.base import Frame, FrameTable, Problem, SensorDepth, Up
 from recon.captures.checks import agreement, require_metres, require_poses, well_spaced_pairs
 from recon.captures.images import decode_confidence_png, decode_depth_npy, decode_depth_png
 from recon.captures.numbered import counted, numbered_files
@@ -33,6 +33,7 @@ class StrayScanner:
     """Poses are stored as camera to world in OpenCV's axes by the app, in ARKit's by some clones."""
 
     format = "Stray Scanner"
+    up: Up = "y"
     signature = "odometry.csv with depth/ or rgb.mp4"
 
     @staticmethod

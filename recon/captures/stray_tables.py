@@ -17,7 +17,7 @@ Row = tuple[int, list[str]]  # line number, fields
 
 POSE_COLUMNS = ("x", "y", "z", "qx", "qy", "qz", "qw")
 COLUMNS = ("timestamp", "frame", *POSE_COLUMNS, "fx", "fy", "cx", "cy")
-MAX_TABLE_BYTES = 256 << 20  # an hour at 60 frames a second has some 40 MB
+MAX_TABLE_BYTES = 64 << 20  # an hour at 60 frames a second has some 40 MB, and takes 20 times that unpacked
 MAX_FRAME_NUMBER = 10**9
 APP_RATE = 60.0  # frames a second; of the versions before August 2021, which store no times
 

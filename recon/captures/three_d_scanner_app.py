@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from recon.captures.archive import Files
+from recon.captures.base import Up
 from recon.captures.checks import poses_from_matrices
 from recon.captures.images import decode_depth_png
 from recon.captures.json_files import number, numbers, read_object
@@ -24,6 +25,7 @@ class ThreeDScannerApp(Stills):
     """
 
     format = "3D Scanner App"
+    up: Up = "y"
     signature = "info.json beside frame_00000.json"
 
     @staticmethod

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from recon.captures.archive import Files
-from recon.captures.base import Problem
+from recon.captures.base import Problem, Up
 from recon.captures.checks import poses_from_quaternions
 from recon.captures.images import decode_depth_png
 from recon.captures.numbered import counted
@@ -43,6 +43,7 @@ class Tum(Stills):
     """
 
     format = "TUM RGB-D"
+    up: Up = "z"  # of the motion capture room
     signature = "rgb.txt, depth.txt and groundtruth.txt"
 
     @staticmethod

@@ -1,10 +1,11 @@
 """What the commands share towards a person: logs, progress, tables."""
 
+import fcntl
 import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from recon.atomic import make_folder
+from recon.errors import UsageError
 from recon.settings import Settings
 from recon.stream import Progress as Tell
 
@@ -24,28 +26,49 @@ out = Console(highlight=False)
 
 
 @contextmanager
-def logging_to(path: Path | None, verbose: bool) -> Iterator[None]:
-    """Our log in a file, and on standard error when verbose."""
+def logging_to(handler: logging.Handler | None) -> Iterator[None]:
+    """Our log, and the traceback of whatever ends the block, go to the handler as well."""
     logger = logging.getLogger("recon")
-    handlers: list[logging.Handler] = []
-    if path is not None:
-        make_folder(path.parent)
-        handlers.append(logging.FileHandler(path, mode="w", encoding="utf-8"))
-    if verbose:
-        handlers.append(logging.StreamHandler())
-    for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
+    if handler is None:
+        yield
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     try:
         yield
-    except BaseException:
-        logger.debug("ended early", exc_info=True)
+    except BaseException as error:
+        handler.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, "ended early", (), _about(error)))
         raise
     finally:
-        for handler in handlers:
-            logger.removeHandler(handler)
-            handler.close()
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def verbose_log(verbose: bool) -> AbstractContextManager[None]:
+    """The log on standard error, if wanted."""
+    return logging_to(logging.StreamHandler() if verbose else None)
+
+
+def log_file(path: Path) -> AbstractContextManager[None]:
+    """The log in a file, whose folder is made, and which only one run at a time may write."""
+    make_folder(path.parent)
+    handler = logging.FileHandler(path, mode="a", encoding="utf-8", errors="backslashreplace")
+    try:
+        fcntl.flock(handler.stream, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until the log is closed
+    except BlockingIOError as error:
+        handler.close()
+        raise UsageError(
+            f"{path.parent}: another run is writing there; wait for it or choose another folder"
+        ) from error
+    except OSError:  # a disk that knows no locks
+        pass
+    handler.stream.truncate(0)
+    return logging_to(handler)
+
+
+def _about(error: BaseException) -> Any:
+    return type(error), error, error.__traceback__
 
 
 @contextmanager
@@ -101,7 +124,7 @@ class _Lines:
 
 def announce(settings: Settings) -> None:
     """Whose depth it will be, in a line."""
-    if settings.depth == "sensor":
+    if not settings.uses_model:
         err.print("depth: the sensor's own; a network's is --depth model --model NAME (see recon models)")
     else:
         err.print(f"depth: by the network {settings.model}, on device {settings.device}")
@@ -116,6 +139,25 @@ def print_table(title: str, rows: list[tuple[str, Any]]) -> None:
         grid.add_row(name, str(value))
     out.print(title, soft_wrap=True, markup=False)
     out.print(grid)
+
+
+def fate_lines(metrics: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What became of the frames and what was wrong with the capture, for ``print_table``."""
+    return [
+        ("frames used", f"{metrics['used']} of {metrics['frames']}"),
+        *[(f"  skipped: {reason}", count) for reason, count in metrics["skipped"].items()],
+        *[(f"  used although {reason}", count) for reason, count in metrics["noted"].items()],
+        *problem_lines(metrics["problems"]),
+    ]
+
+
+def problem_lines(problems: list[dict[str, Any]]) -> list[tuple[str, Any]]:
+    """What a reader found in the capture, for ``print_table``."""
+    lines = []
+    for problem in problems:
+        example = f" (first: {problem['example']})" if problem["example"] else ""
+        lines.append((problem["effect"], f"{problem['count']}: {problem['what']}{example}"))
+    return lines
 
 
 def print_json(values: dict[str, Any]) -> None:

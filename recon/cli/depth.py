@@ -31,7 +31,7 @@ def depth(
     resolution: options.Resolution = None,
     min_confidence: options.MinConfidence = None,
     max_depth: options.MaxDepth = None,
-    keyframes: options.Keyframes = "all",
+    keyframes: options.Keyframes = None,
     max_frames: options.MaxFrames = None,
     start: options.Start = None,
     stop: options.Stop = None,
@@ -49,13 +49,20 @@ def depth(
     recon depth photo.jpg --prompt lidar.png --out depth.png --model vits
     """
     given: dict[str, Any] = {
-        "depth": source or ("model" if model else None), "model": model, "device": device, "resolution": resolution,
+        "depth": source, "model": model, "device": device, "resolution": resolution,
         "min_confidence": min_confidence, "max_depth": max_depth, "keyframes": keyframes, "max_frames": max_frames,
         "start": start, "stop": stop, "poses": poses, "workers": workers,
     }  # fmt: skip
-    settings = options.settings_from(config, given)
+    settings = options.settings_from(config, given, Settings(keyframes="all"))
     if prompt is not None:
-        _one_picture(capture, prompt, out, settings, overwrite)
+        if video or file_format is not None:
+            raise UsageError("--video and --format are for captures; one picture's format is the extension of --out")
+        with console.verbose_log(verbose):
+            written = _one_picture(capture, prompt, out, settings, overwrite)
+        if as_json:
+            console.print_json(written)
+        elif not quiet:
+            typer.echo(written["out"])
         return
     if capture.is_file() and capture.suffix.lower() in PICTURES:
         raise UsageError(f"{capture}: a single picture needs its coarse depth; give it with --prompt lidar.png")
@@ -64,7 +71,7 @@ def depth(
         raise UsageError(f"format is {chosen}; it must be {', '.join(FORMATS)}")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: a file, but depth of a capture goes into a folder; give another --out")
-    if out.is_dir() and any(out.iterdir()) and not overwrite:
+    if out.is_dir() and any(path.name != "log.txt" for path in out.iterdir()) and not overwrite:
         raise UsageError(f"{out}: not empty; give --overwrite or another --out")
     silent = quiet or as_json
 
@@ -72,9 +79,10 @@ def depth(
     from recon.depth_maps import write_depth_maps
 
     with (
+        console.verbose_log(verbose),
         recon.open_capture(capture) as opened,
+        console.log_file(out / "log.txt"),
         console.progress(silent) as tell,
-        console.logging_to(out / "log.txt", verbose),
     ):
         if not silent:
             console.announce(settings)
@@ -82,12 +90,10 @@ def depth(
     if as_json:
         console.print_json(metrics)
     elif not quiet:
-        skipped = [(f"  skipped: {reason}", count) for reason, count in metrics["skipped"].items()]
-        rows = [("frames written", f"{metrics['used']} of {metrics['frames']}"), *skipped]
-        console.print_table(str(out), rows)
+        console.print_table(str(out), console.fate_lines(metrics))
 
 
-def _one_picture(picture: Path, prompt: Path, out: Path, settings: Settings, overwrite: bool) -> None:
+def _one_picture(picture: Path, prompt: Path, out: Path, settings: Settings, overwrite: bool) -> dict[str, Any]:
     suffix = out.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise UsageError(f"{out}: depth of one picture is written as .png, .exr or .npz; give --out depth.png")
@@ -98,7 +104,7 @@ def _one_picture(picture: Path, prompt: Path, out: Path, settings: Settings, ove
     if not picture.is_file():
         raise UsageError(f"{picture}: no such file; give a picture as .jpg or .png")
     if settings.model is None:
-        raise UsageError("no network is named and none ships with recon yet; give --model NAME or a file of weights")
+        raise UsageError("no network is named; give --model NAME (see recon models) or a file of weights")
 
     from recon.captures.images import decode_image
     from recon.depth.depth_io import read_depth, write_depth
@@ -107,5 +113,6 @@ def _one_picture(picture: Path, prompt: Path, out: Path, settings: Settings, ove
     image = decode_image(picture.read_bytes(), str(picture))
     prompt_depth = read_depth(prompt)
     predictor = Predictor(settings.model, settings.device, settings.size, settings.resolution == "native")
-    write_depth(out, predict_depth(image, prompt_depth, predictor), suffix)  # type: ignore[arg-type]
-    typer.echo(str(out))
+    depth = predict_depth(image, prompt_depth, predictor)
+    write_depth(out, depth, suffix)  # type: ignore[arg-type]
+    return {"out": str(out), "size": [depth.shape[1], depth.shape[0]], "model": settings.model}

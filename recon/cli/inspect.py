@@ -5,14 +5,14 @@ from typing import Any
 from recon.cli import console, options
 
 
-def inspect(capture: options.CaptureArgument, as_json: options.Json = False) -> None:
+def inspect(capture: options.CaptureArgument, verbose: options.Verbose = False, as_json: options.Json = False) -> None:
     """Tell what a capture is: frames, sizes, path, depth, problems.
 
     recon inspect scan.zip
     """
     import recon
 
-    with recon.open_capture(capture) as opened:
+    with console.verbose_log(verbose), recon.open_capture(capture) as opened:
         facts = recon.inspect_capture(opened)
     if as_json:
         console.print_json(facts)
@@ -38,7 +38,4 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, Any]]:
     if facts["confidence_share"]:
         low, medium, high = (f"{100 * share:.0f} %" for share in facts["confidence_share"])
         lines.append(("confidence", f"{high} high, {medium} medium, {low} low"))
-    for problem in facts["problems"]:
-        example = f" (first: {problem['example']})" if problem["example"] else ""
-        lines.append((problem["effect"], f"{problem['count']}: {problem['what']}{example}"))
-    return lines
+    return [*lines, *console.problem_lines(facts["problems"])]

@@ -1,7 +1,9 @@
 """The ``recon`` command: its verbs, and how each kind of failure ends."""
 
 import errno
-import logging
+import os
+import signal
+import sys
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -13,10 +15,11 @@ from recon.errors import ReconError
 
 DEFAULT_COMMAND = "reconstruct"
 EXIT_USAGE, EXIT_BUG, EXIT_INTERRUPTED = 2, 1, 130
-# What a full or forbidden disk answers, whichever file it was.
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-
-logger = logging.getLogger(__name__)
+# What a full or forbidden disk or an unfit name answers, whichever file it was.
+DISK_ERRORS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.EMFILE,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR,
+)  # fmt: skip
 
 
 class _CaptureFirst(TyperGroup):
@@ -32,18 +35,26 @@ class _CaptureFirst(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            if sys.stdout is not None:  # it was closed by who started this
+                sys.stdout.flush()
+            return result
         except ReconError as error:
             _say(f"error: {error}")
-            logger.debug("%s", error, exc_info=True)
             raise typer.Exit(EXIT_USAGE) from error
         except KeyboardInterrupt as error:
-            _say("interrupted; what was predicted so far is kept and the same command goes on from there")
+            _say("interrupted; depth that a network has predicted is kept, and the same command takes it up")
             raise typer.Exit(EXIT_INTERRUPTED) from error
+        except BrokenPipeError as error:  # whoever read what is printed has seen enough, as `head` has
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from error
         except OSError as error:
             if error.errno not in DISK_ERRORS:
                 _bug(error)
             _say(f"error: {error.filename or 'output'}: {error.strerror}; make room or choose another place")
+            raise typer.Exit(EXIT_USAGE) from error
+        except MemoryError as error:
+            _say("error: out of memory; use a larger --voxel-size, a smaller --resolution or fewer frames")
             raise typer.Exit(EXIT_USAGE) from error
         except (typer.Exit, typer.Abort):
             raise
@@ -54,8 +65,10 @@ class _CaptureFirst(TyperGroup):
 
 
 def _bug(error: Exception) -> None:
-    logger.error("internal error", exc_info=error)
-    _say(f"internal error: {type(error).__name__}: {error}; this is a fault of recon, please report it with the log")
+    _say(
+        f"internal error: {type(error).__name__}: {error}; this is a fault of recon: "
+        "please report it with the run's log.txt, or with what --verbose prints"
+    )
     raise typer.Exit(EXIT_BUG) from error
 
 
@@ -63,10 +76,11 @@ def _say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(version("promptda-recon"))
         raise typer.Exit
+    return wanted
 
 
 app = typer.Typer(cls=_CaptureFirst, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -91,4 +105,24 @@ def _main(
 
 def main() -> None:
     """Entry point of the ``recon`` script."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # else ignored by who started this, as nohup does
+            signal.signal(number, signal.default_int_handler)  # temporary files are removed as on Ctrl-C
+    if "--verbose" not in sys.argv and "-v" not in sys.argv:
+        _silence_libraries()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold what a terminal cannot show
     app(prog_name="recon")
+
+
+def _silence_libraries() -> None:
+    """Keeps Python's standard error and gives the descriptor to nobody.
+
+    The decoders of PNG, JPEG, EXR and video print there about each damaged file, which is counted and told anyway.
+    """
+    if sys.stderr is None:
+        return
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, buffering=1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -20,7 +20,7 @@ def _option(help_text: str, default: object, panel: str) -> Any:
     return typer.Option(help=help_text, show_default=str(default), rich_help_panel=panel)
 
 
-Depth = Annotated[str | None, _option("Whose depth: model or sensor.", DEFAULTS.depth, DEPTH)]
+Depth = Annotated[str | None, _option("model, sensor, or auto: model if one is named.", DEFAULTS.depth, DEPTH)]
 Model = Annotated[
     str | None, typer.Option(help="Network by name (see recon models), or a file of weights.", rich_help_panel=DEPTH)
 ]
@@ -46,7 +46,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.", rich_
 Json = Annotated[bool, typer.Option("--json", help="A summary as JSON on stdout.", rich_help_panel=RUN)]
 
 
-def settings_from(config: Path | None, given: dict[str, Any]) -> Settings:
+def settings_from(config: Path | None, given: dict[str, Any], defaults: Settings = DEFAULTS) -> Settings:
     """Defaults, then the file's values, then the options that were given."""
-    settings = DEFAULTS.updated(read_toml(config), str(config)) if config is not None else DEFAULTS
+    settings = defaults.updated(read_toml(config), str(config)) if config is not None else defaults
     return settings.updated({name: value for name, value in given.items() if value is not None}, "options")

@@ -58,6 +58,8 @@ def reconstruct(
             "stop": stop, "poses": poses, "workers": workers,
         },
     )  # fmt: skip
+    if out.is_dir():
+        raise UsageError(f"{out}: is a folder; give the name of a file")
     if out.exists() and not overwrite:
         raise UsageError(f"{out}: exists already; give --overwrite or another --out")
     run_folder = run_dir or out.with_name(f"{out.stem}_run")
@@ -66,14 +68,15 @@ def reconstruct(
     import recon  # torch and Open3D take seconds to import
     from recon.fusion.mesh_files import check_mesh_path
 
-    check_mesh_path(out)
-    with recon.open_capture(capture) as opened, console.logging_to(run_folder / "log.txt", verbose):
-        if not silent:
-            console.announce(settings)
-            if not opened.table.has_image.any():
-                console.err.print(f"{opened.name}: no colour in this capture, so the mesh has none")
-        with console.progress(silent) as tell:
-            result = recon.reconstruct(opened, settings, out, tell, run_folder, resume)
+    with console.verbose_log(verbose):
+        check_mesh_path(out)
+        with recon.open_capture(capture) as opened, console.log_file(run_folder / "log.txt"):
+            if not silent:
+                console.announce(settings)
+                if not opened.table.has_image.any():
+                    console.err.print(f"{opened.name}: no colour in this capture, so the mesh has none")
+            with console.progress(silent) as tell:
+                result = recon.reconstruct(opened, settings, out, tell, run_folder, resume)
     if as_json:
         console.print_json(result.metrics)
     elif not quiet:
@@ -81,15 +84,14 @@ def reconstruct(
 
 
 def _summary(metrics: dict[str, Any], run_folder: Path) -> list[tuple[str, Any]]:
-    skipped = [(f"  skipped: {reason}", count) for reason, count in metrics["skipped"].items()]
     seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in metrics["seconds"].items())
+    memory = ", ".join(f"{value:,} after {stage}" for stage, value in metrics["peak_memory_mb_after"].items())
     return [
-        ("frames used", f"{metrics['used']} of {metrics['frames']}"),
-        *skipped,
+        *console.fate_lines(metrics),
         ("extent", " x ".join(f"{side:.2f}" for side in metrics["extent_m"]) + " m"),
         ("triangles", f"{metrics['triangles']:,}"),
         ("voxel size", f"{1000 * metrics['voxel_size_m']:g} mm"),
         ("seconds", seconds),
-        ("peak memory", f"{metrics['peak_memory_mb']:,} MB"),
+        ("peak memory", f"{memory} (MB)"),
         ("picture", run_folder / "preview.png"),
     ]

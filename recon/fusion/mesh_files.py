@@ -2,11 +2,12 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recon.atomic import replacing
+from recon.captures.base import Up
 from recon.errors import MeshError, UsageError
 from recon.fusion.mesh import Mesh
 
@@ -35,7 +36,7 @@ def check_mesh_path(path: Path) -> None:
         raise UsageError(f"{path}: nothing can be written into {folder} ({reason}); choose another folder") from error
 
 
-def write_mesh(mesh: Mesh, path: Path, up: Literal["y", "z", "unknown"] = "unknown") -> None:
+def write_mesh(mesh: Mesh, path: Path, up: Up = "unknown") -> None:
     """Writes the mesh under a temporary name beside ``path``, then renames it.
 
     World axes are kept; only glTF, which fixes its own, is turned if the world is z-up. Coordinates too large
@@ -130,7 +131,7 @@ def _write_off(mesh: Mesh, path: Path) -> None:
         np.savetxt(file, mesh.triangles, fmt="3 %d %d %d")
 
 
-def _write_glb(mesh: Mesh, path: Path, up: Literal["y", "z", "unknown"]) -> None:
+def _write_glb(mesh: Mesh, path: Path, up: Up) -> None:
     import trimesh
 
     T_gltf_world = T_GLTF_Z_UP if up == "z" else np.eye(4)

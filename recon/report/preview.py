@@ -1,12 +1,12 @@
 """A picture of a mesh from three sides, drawn without screen or graphics card."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from recon.captures.base import Up
 from recon.fusion.mesh import Mesh, vertex_normals
 from recon.geometry.camera import Camera
 from recon.geometry.projection import rays
@@ -47,7 +47,7 @@ class _Surface:
 
 
 def render_preview(
-    mesh: Mesh, T_world_cameras: Float[np.ndarray, "n 4 4"], up: Literal["y", "z", "unknown"] = "unknown"
+    mesh: Mesh, T_world_cameras: Float[np.ndarray, "n 4 4"], up: Up = "unknown"
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The mesh from above at an angle, from a place of the camera pulled back, and from the top, side by side.
 

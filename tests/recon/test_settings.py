@@ -11,7 +11,7 @@ from recon.settings import Settings, read_toml
 text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1)
 settings = st.builds(
     Settings,
-    depth=st.sampled_from(["model", "sensor"]),
+    depth=st.sampled_from(["auto", "model", "sensor"]),
     model=st.none() | text,
     device=st.sampled_from(["auto", "cpu", "mps", "cuda", "cuda:3"]),
     resolution=st.sampled_from(["auto", "native"]) | st.builds("{}x{}".format, *[st.integers(1, 8192)] * 2),
@@ -70,7 +70,7 @@ def test_a_value_out_of_range_is_named_with_what_is_wanted(name: str, value: obj
 
 
 def test_an_unknown_depth_source_is_refused() -> None:
-    with pytest.raises(UsageError, match="must be model or sensor"):
+    with pytest.raises(UsageError, match="must be auto, model or sensor"):
         Settings().updated({"depth": "laser"}, "options")
 
 
@@ -113,3 +113,11 @@ def test_a_settings_file_that_is_not_there_or_not_text_is_one_sentence(tmp_path:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="not a TOML file"):
         read_toml(tmp_path / "binary.toml")
+
+
+def test_a_network_is_used_where_one_is_named_and_must_be_named_where_it_is_asked_for() -> None:
+    assert not Settings().uses_model
+    assert Settings(model="vits").uses_model
+    assert not Settings(model="vits", depth="sensor").uses_model
+    with pytest.raises(UsageError, match="model is not named; it must be a network's name"):
+        Settings(depth="model")

@@ -23,11 +23,13 @@ from recon.stages import (
     NO_DEPTH,
     DepthView,
     Lost,
+    MeasuredDepth,
+    PredictedDepth,
     View,
+    WithoutEdges,
     confident_depth,
     decode,
-    measured_depth,
-    predicted_depth,
+    each,
     sensor_samples,
     surviving,
 )
@@ -54,7 +56,7 @@ class Row:
 class Made:
     """A capture whose frames are made when asked for, and counted while they live."""
 
-    name, format, problems = "made", "made", ()
+    name, format, up, problems = "made", "made", "y", ()
 
     def __init__(self, rows: Sequence[Row]) -> None:
         count = len(rows)
@@ -108,6 +110,9 @@ class Made:
         pass
 
 
+MEASURED = MeasuredDepth(2, 5.0)
+
+
 def sensor(made: Row) -> SensorDepth:
     if made.depth_error:
         raise CaptureError(made.depth_error)
@@ -157,13 +162,30 @@ def test_a_frame_with_a_picture_goes_before_one_without() -> None:
 def test_an_unreadable_picture_is_told_though_another_frame_stands_in() -> None:
     (view,) = decoded([Row(image_error="000000.jpg: cut off"), Row(5)], [[0, 1]])
     assert isinstance(view, View)
-    assert view.row == 1
+    assert (view.row, view.note) == (1, "")
     assert view.passed_over == {0: "picture unreadable: 000000.jpg: cut off"}
 
 
-def test_a_window_without_a_readable_picture_is_a_failure_with_a_reason_for_each() -> None:
-    (lost,) = decoded([Row(image_error="a.jpg: cut off"), Row(image_error="b.jpg: empty")], [[0, 1]])
-    assert lost == Lost(0, "picture unreadable: a.jpg: cut off", True, {1: "picture unreadable: b.jpg: empty"})
+def test_depth_is_kept_without_colour_where_no_picture_of_a_window_can_be_read() -> None:
+    (view,) = decoded([Row(image_error="a.jpg: cut off"), Row(image_error="b.jpg: empty")], [[0, 1]])
+    assert isinstance(view, View)
+    assert view.image is None
+    assert (view.row, view.note) == (0, "picture unreadable: a.jpg: cut off")
+    assert view.passed_over == {1: "picture unreadable: b.jpg: empty"}
+
+
+def test_any_number_of_broken_pictures_costs_colour_and_no_geometry() -> None:
+    rows, fates = survivors([Row(image_error="a.jpg: cut off")] * 30, [[row] for row in range(30)])
+    assert rows == list(range(30))
+    assert fates.noted() == {"picture unreadable": 30}
+    assert ",used,picture unreadable: a.jpg: cut off" in fates.to_csv()
+
+
+def test_a_frame_of_nothing_but_edges_is_skipped_and_told() -> None:
+    spikes = np.where(np.indices((12, 16)).sum(0) % 2, 1.0, 2.0).astype(np.float32)
+    depths = each(stream(decoded([Row(depth=spikes)], [[0]])), MeasuredDepth(2, 5.0), Stopwatch())
+    (lost,) = each(depths, WithoutEdges(5.0), Stopwatch())
+    assert lost == Lost(0, "nothing left of its depth once edges are removed", False, {})
 
 
 @pytest.mark.parametrize(
@@ -205,7 +227,7 @@ def test_leaving_early_stops_the_threads_and_lets_go_of_the_pictures() -> None:
 
 
 def test_sensor_depth_is_passed_on_where_it_is_confident_and_near() -> None:
-    (item,) = measured_depth(stream(decoded([Row()], [[0]])), 2, 2.0, Stopwatch())
+    (item,) = each(stream(decoded([Row()], [[0]])), MeasuredDepth(2, 2.0), Stopwatch())
     assert isinstance(item, DepthView)
     np.testing.assert_array_equal(item.depth_map.depth, np.where(PLANE <= 2, PLANE, 0))
     assert item.depth_map.camera is DEPTH
@@ -213,12 +235,14 @@ def test_sensor_depth_is_passed_on_where_it_is_confident_and_near() -> None:
 
 def test_a_frame_without_confident_depth_is_skipped_and_no_failure() -> None:
     views = decoded([Row(confidence=1)], [[0]])
-    assert list(measured_depth(stream(views), 2, 5.0, Stopwatch())) == [Lost(0, NO_DEPTH, False, {})]
-    assert list(predicted_depth(stream(views), Doubling(), None, 2, Stopwatch())) == [Lost(0, NO_DEPTH, False, {})]
+    assert list(each(stream(views), MeasuredDepth(2, 5.0), Stopwatch())) == [Lost(0, NO_DEPTH, False, {})]
+    assert list(each(stream(views), PredictedDepth(Doubling(), None, 2, MEASURED), Stopwatch())) == [
+        Lost(0, NO_DEPTH, False, {})
+    ]
 
 
 def test_predicted_depth_belongs_to_the_pictures_camera_at_its_size() -> None:
-    (item,) = predicted_depth(stream(decoded([Row()], [[0]])), Doubling(), None, 1, Stopwatch())
+    (item,) = each(stream(decoded([Row()], [[0]])), PredictedDepth(Doubling(), None, 1, MEASURED), Stopwatch())
     assert isinstance(item, DepthView)
     assert item.depth_map.depth.shape == (24, 32)
     np.testing.assert_array_equal(item.depth_map.camera.K, IMAGE.resized(32, 24).K)
@@ -226,7 +250,9 @@ def test_predicted_depth_belongs_to_the_pictures_camera_at_its_size() -> None:
 
 def test_a_frame_without_a_picture_keeps_its_confident_sensor_depth() -> None:
     network = Doubling()
-    (item,) = predicted_depth(stream(decoded([Row(coloured=False)], [[0]])), network, None, 1, Stopwatch())
+    (item,) = each(
+        stream(decoded([Row(coloured=False)], [[0]])), PredictedDepth(network, None, 1, MEASURED), Stopwatch()
+    )
     assert isinstance(item, DepthView)
     assert network.calls == 0
     assert item.depth_map.camera is DEPTH
@@ -236,7 +262,7 @@ def test_depth_that_was_kept_is_not_predicted_again_and_is_the_same(tmp_path: Pa
     network, runs = Doubling(), []
     for _ in range(2):
         cache = DepthCache(tmp_path / "depth", {"weights": "doubling"})
-        (item,) = predicted_depth(stream(decoded([Row()], [[0]])), network, cache, 1, Stopwatch())
+        (item,) = each(stream(decoded([Row()], [[0]])), PredictedDepth(network, cache, 1, MEASURED), Stopwatch())
         assert isinstance(item, DepthView)
         runs.append(item.depth_map.depth)
     assert network.calls == 1
@@ -249,7 +275,7 @@ def test_a_network_that_gives_nothing_has_failed(tmp_path: Path) -> None:
             return np.zeros((24, 32), np.float32)
 
     cache = DepthCache(tmp_path / "depth", {"weights": "silent"})
-    (item,) = predicted_depth(stream(decoded([Row()], [[0]])), Silent(), cache, 1, Stopwatch())
+    (item,) = each(stream(decoded([Row()], [[0]])), PredictedDepth(Silent(), cache, 1, MEASURED), Stopwatch())
     assert item == Lost(0, "the network gave no depth", True, {})
     assert cache.load(0) is None
 
@@ -257,7 +283,7 @@ def test_a_network_that_gives_nothing_has_failed(tmp_path: Path) -> None:
 def survivors(rows: Sequence[Row], windows: Sequence[Sequence[int]]) -> tuple[list[int], Fates]:
     capture = Made(rows)
     fates = Fates(capture.table)
-    depths = measured_depth(decode(capture, windows, 2, Stopwatch()), 2, 5.0, Stopwatch())
+    depths = each(decode(capture, windows, 2, Stopwatch()), MeasuredDepth(2, 5.0), Stopwatch())
     return [item.row for item in surviving(depths, fates)], fates
 
 
@@ -287,7 +313,7 @@ def test_no_frame_at_all_is_an_error_with_the_reasons() -> None:
 def test_a_frame_is_used_only_once_the_next_is_asked_for() -> None:
     capture = Made([Row(), Row()])
     fates = Fates(capture.table)
-    depths = surviving(measured_depth(decode(capture, [[0], [1]], 1, Stopwatch()), 2, 5.0, Stopwatch()), fates)
+    depths = surviving(each(decode(capture, [[0], [1]], 1, Stopwatch()), MeasuredDepth(2, 5.0), Stopwatch()), fates)
     next(depths)
     assert fates.used == []
     next(depths)
