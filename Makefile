@@ -25,5 +25,11 @@ test: setup
 slow-test: setup
 	$(BIN)/python -m pytest -q -m slow
 
+# Ratios against peers, minutes each; on a machine that does nothing else.
+benchmarks: setup
+	$(BIN)/python benchmarks/fusion.py
+	$(BIN)/python benchmarks/prediction.py
+	$(BIN)/python benchmarks/end_to_end.py
+
 clean:
 	rm -rf .venv outputs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

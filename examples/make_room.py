@@ -29,6 +29,7 @@ from recon.geometry.camera import Camera
 from recon.geometry.resampling import resize_image
 
 FPS = 5  # the app's setting
+MIN_FRAMES = 40  # fewer are farther apart than a hand's sway is long
 DEPTH_SIZE = (256, 192)  # pixels, the phone's
 SPACING = 0.03  # metres between the vertices that hold the light
 TRUTH_SPACING = 0.5  # metres; longer slivers would make distances to them imprecise
@@ -46,13 +47,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    if options.frames < MIN_FRAMES:
+        parser.error(f"--frames is {options.frames}; a steady walk needs at least {MIN_FRAMES}")
     options.out.mkdir(parents=True, exist_ok=True)
-    write_truth(options.out / "room_truth.ply", options.seed)
     capture = options.out / "room.zip"
     frames = render_frames(options.frames, options.seed, options.workers)
     with tempfile.TemporaryDirectory(dir=options.out) as temporary:  # the old capture stays until the new one is whole
         write_stray_scanner(Path(temporary) / capture.name, frames, FPS, CRF)
         (Path(temporary) / capture.name).replace(capture)
+    write_truth(options.out / "room_truth.ply", options.seed)
     print(f"{capture}: {options.frames} frames, {capture.stat().st_size / 1e6:.1f} MB")
 
 

@@ -1,9 +1,9 @@
 """From a capture to a mesh in Python: what ``recon CAPTURE --out mesh.ply`` does.
 
-python examples/reconstruct_room.py
+python examples/reconstruct_room.py [CAPTURE]
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import recon
@@ -12,8 +12,10 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    source = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "room.zip"
-    out = Path("outputs") / source.stem / "mesh.ply"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("capture", type=Path, nargs="?", default=HERE / "room.zip")
+    source = parser.parse_args().capture
+    out = Path("outputs") / f"{source.stem}_coarse.ply"
     settings = recon.Settings(depth="sensor", voxel_size=0.015, max_depth=4.0)
     with recon.open_capture(source) as capture:
         print(f"{capture.name}: {capture.format}, {len(capture)} frames")

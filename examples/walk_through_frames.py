@@ -1,9 +1,9 @@
 """What a capture holds: poses without decoding anything, then pictures and depth frame by frame.
 
-python examples/walk_through_frames.py examples/room.zip
+python examples/walk_through_frames.py [CAPTURE]
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,9 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    source = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "room.zip"
-    with recon.open_capture(source) as capture:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("capture", type=Path, nargs="?", default=HERE / "room.zip")
+    with recon.open_capture(parser.parse_args().capture) as capture:
         table = capture.table
         duration = table.timestamp[-1] - table.timestamp[0]
         print(f"{capture.format}: {len(capture)} frames in {duration:.1f} s, {path_length(table.T_world_camera):.1f} m")

@@ -17,6 +17,7 @@ NEW_VIEW_DISTANCE = 0.06  # metres
 NEW_VIEW_TURN = np.deg2rad(5.0)
 WINDOW_SHARE = 0.35  # of that motion, within which a sharper frame may stand in
 MAX_WINDOW = 4  # frames of which the sharpest is taken
+RARE_PICTURES = 0.5  # share of frames below which none with a picture is passed over: the 3D Scanner App's have a third
 SHARPNESS_WIDTH_PX = 480  # compared at this width, where sensor noise is averaged away
 
 
@@ -53,9 +54,11 @@ def choose_windows(table: FrameTable, settings: Settings, fates: Fates) -> list[
 
 def _windows_by_motion(table: FrameTable, usable: list[int]) -> list[list[int]]:
     windows: list[list[int]] = []
+    pictures_are_rare = table.has_image[usable].mean() < RARE_PICTURES
     for row in usable:
         motion = _motion(table, windows[-1][0], row) if windows else np.inf
-        if motion >= 1:
+        colours = pictures_are_rare and table.has_image[row]
+        if motion >= 1 or (colours and motion > WINDOW_SHARE):
             windows.append([row])
         elif motion <= WINDOW_SHARE and len(windows[-1]) < MAX_WINDOW:
             windows[-1].append(row)

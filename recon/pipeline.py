@@ -45,9 +45,9 @@ class Reconstruction:
 def reconstruct(
     capture: Capture,
     settings: Settings,
-    out: Path,
+    out: Path | str,
     progress: Progress = lambda stage, done, total: None,
-    run_folder: Path | None = None,
+    run_folder: Path | str | None = None,
     resume: bool = True,
 ) -> Reconstruction:
     """Fuses a capture into a mesh at ``out`` and records the run beside it.
@@ -56,16 +56,17 @@ def reconstruct(
         capture: an open capture.
         settings: what decides the outcome.
         out: the mesh to write; its extension names the format.
-        progress: told of each step of the stages decode, depth, fuse and mesh.
+        progress: told of each step of the stages decode, depth, fuse, mesh and picture.
         run_folder: for settings, tables, trajectory, picture and cached depth; ``<out stem>_run`` by default.
         resume: take depth that an earlier, equal run has predicted.
 
     Raises a ``ReconError`` whose sentence says what a person can do.
     """
+    out = Path(out)
     check_mesh_path(out)
     table = table_with_poses(capture, settings)
     require_fitting_poses(capture, table)
-    run = RunFolder(run_folder or out.with_name(f"{out.stem}_run"))
+    run = RunFolder(Path(run_folder) if run_folder else out.with_name(f"{out.stem}_run"))
     run.write_settings(settings)
     source = depth_source(settings, capture, run.depth, resume)
     clocks = {stage: Stopwatch() for stage in STAGES}
@@ -88,14 +89,19 @@ def reconstruct(
         mesh = clean(volume.extract_mesh(frames_to_believe(len(fates.used))))
         if settings.simplify is not None:
             mesh = simplify(mesh, settings.simplify)
-        write_mesh(mesh, out, capture.up)
     volume_facts = {"voxel_size_m": volume.voxel_size, "volume_origin_m": volume.origin.tolist()}
     del volume  # hundreds of megabytes that the picture can use
     peaks["mesh"] = peak_memory_mb()
+    progress("mesh", 1, 1)
+
+    progress("picture", 0, 1)
     with clocks["picture"]:
         run.write_preview(render_preview(mesh, table.T_world_camera[fates.used], capture.up))
     peaks["picture"] = peak_memory_mb()
+    progress("picture", 1, 1)
 
+    with clocks["mesh"]:
+        write_mesh(mesh, out, capture.up)  # after the picture: where there is a mesh, its run was complete
     metrics = {
         **run_metrics(capture, settings, fates, clocks),
         **_mesh_facts(mesh),
@@ -106,7 +112,6 @@ def reconstruct(
         "peak_memory_mb_after": {stage: round(peak) for stage, peak in peaks.items()},
     }
     run.write_metrics(metrics)
-    progress("mesh", 1, 1)
     logger.info("done: %s", metrics)
     return Reconstruction(mesh, out, run.path, metrics)
 

@@ -115,7 +115,7 @@ def require_poses(T_world_camera: Float[np.ndarray, "n 4 4"], where: Path | str)
 
 def pose_faults(table: FrameTable) -> list[str]:
     """Why the pose of each row cannot be trusted; an empty string where it can."""
-    faults = np.full(len(table), "pose not finite", dtype=object)
+    faults = np.full(len(table), "no usable pose", dtype=object)
     rows = np.flatnonzero(np.isfinite(table.T_world_camera).all(axis=(1, 2)))
     faults[rows] = ""
     T, timestamp = table.T_world_camera[rows], table.timestamp[rows]

@@ -49,7 +49,7 @@ MISREADINGS: tuple[tuple[Callable[[Poses], Poses], str], ...] = (
     (_mirrored(1), "depth or poses swap up and down"),
     *(
         (_scaled(factor), f"positions and depth differ in unit by a factor of {max(factor, 1 / factor):.4g}")
-        for factor in (0.001, 0.01, 0.1, 0.3048, 1 / 0.3048, 10, 100, 1000)
+        for factor in (0.001, 0.01, 0.1, 0.3048, 1 / 0.3048, 10.0, 100.0, 1000.0)
     ),
 )
 

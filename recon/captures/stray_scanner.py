@@ -58,7 +58,7 @@ class StrayScanner:
             )
         self._video, problems_video = _open_video(files, len(frames))
         self._image_size = (self._video.width, self._video.height) if self._video else APP_IMAGE_SIZE
-        self._intrinsics, problems_intrinsics = _intrinsics(files, odometry, self._image_size)
+        self._intrinsics, problems_intrinsics = _intrinsics(files, odometry, self._image_size, problems_video)
         self._depth_size = self._first_depth_size(np.flatnonzero(has_depth).tolist())
         T_world_camera, problems_axes = self._in_opencv_axes(odometry.T_world_camera, has_depth)
         is_clone = VIDEOS[1] in files.names or any(problem.what == CLONE for problem in problems_axes)
@@ -204,7 +204,7 @@ def _open_video(files: Files, frames: int) -> tuple[Video | None, tuple[Problem,
 
 
 def _intrinsics(
-    files: Files, odometry: Odometry, image_size: tuple[int, int]
+    files: Files, odometry: Odometry, image_size: tuple[int, int], problems_video: tuple[Problem, ...]
 ) -> tuple[Float[np.ndarray, "n 4"], tuple[Problem, ...]]:
     """fx, fy, cx, cy of each row for the pictures, counted from the first pixel's centre."""
     intrinsics = odometry.intrinsics.copy()
@@ -220,7 +220,8 @@ def _intrinsics(
         if not lacking.all():
             problems = counted("row without intrinsics of its own", odometry.frame[lacking].tolist(), "repaired")
     intrinsics[:, 2:] -= 0.5  # ARKit counts from the pixel's corner
-    return intrinsics_of_pictures(intrinsics, APP_IMAGE_SIZE, image_size, str(files.path)), problems
+    where = f"{files.path}{''.join(f' ({problem.what})' for problem in problems_video)}"  # whose size it would tell
+    return intrinsics_of_pictures(intrinsics, APP_IMAGE_SIZE, image_size, where), problems
 
 
 def _without_confidence(depths: Sequence[str | None], confidences: Sequence[str | None]) -> tuple[Problem, ...]:

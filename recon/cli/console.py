@@ -5,13 +5,13 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.text import Text
 
 from recon.atomic import make_folder
 from recon.errors import UsageError
@@ -21,8 +21,16 @@ from recon.stream import Progress as Tell
 PLAIN_SECONDS = 5.0  # between two lines of progress where there is no terminal
 RATE_UNIT = "frames/s"
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False)
+
+class _Console(Console):
+    """Rich's, which would end the program where whoever reads it has seen enough."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # the BrokenPipeError that Rich is handling, for the command to decide
+
+
+err = _Console(stderr=True, highlight=False, soft_wrap=True)
+out = _Console(highlight=False)
 
 
 @contextmanager
@@ -42,7 +50,8 @@ def logging_to(handler: logging.Handler | None) -> Iterator[None]:
         raise
     finally:
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # of a full disk, which would hide what ended the block
+            handler.close()
 
 
 def verbose_log(verbose: bool) -> AbstractContextManager[None]:
@@ -54,6 +63,7 @@ def log_file(path: Path) -> AbstractContextManager[None]:
     """The log in a file, whose folder is made, and which only one run at a time may write."""
     make_folder(path.parent)
     handler = logging.FileHandler(path, mode="a", encoding="utf-8", errors="backslashreplace")
+    assert handler.stream is not None  # it is open at once
     try:
         fcntl.flock(handler.stream, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until the log is closed
     except BlockingIOError as error:
@@ -131,14 +141,11 @@ def announce(settings: Settings) -> None:
 
 
 def print_table(title: str, rows: list[tuple[str, Any]]) -> None:
-    """A title, then what and its value on each line, on standard output."""
-    grid = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in rows:
-        grid.add_row(name, str(value))
+    """A title, then what and its value on each line, on standard output; never cut, however narrow the terminal."""
+    width = max(len(name) for name, _ in rows)
     out.print(title, soft_wrap=True, markup=False)
-    out.print(grid)
+    for name, value in rows:
+        out.print(Text.assemble((name.ljust(width), "bold"), f"  {value}"), soft_wrap=True)
 
 
 def fate_lines(metrics: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -101,8 +101,10 @@ def _one_picture(picture: Path, prompt: Path, out: Path, settings: Settings, ove
         raise UsageError(f"{out}: exists already; give --overwrite or another --out")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent}: no such folder; make it or give another --out")
-    if not picture.is_file():
-        raise UsageError(f"{picture}: no such file; give a picture as .jpg or .png")
+    if not picture.is_file() or picture.suffix.lower() not in PICTURES:
+        raise UsageError(f"{picture}: no picture; --prompt goes with one picture, a .jpg or .png")
+    if settings.depth == "sensor":
+        raise UsageError("--depth sensor goes with captures; depth of one picture is a network's, named by --model")
     if settings.model is None:
         raise UsageError("no network is named; give --model NAME (see recon models) or a file of weights")
 

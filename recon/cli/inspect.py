@@ -33,8 +33,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, Any]]:
         ("camera's path", f"{facts['path_length_m']:.2f} m"),
     ]
     if facts["extent_m"]:
-        lines.append(("extent", " x ".join(f"{side:.2f}" for side in facts["extent_m"]) + " m"))
-        lines.append(("depth", "{:.2f} to {:.2f} m".format(*facts["depth_range_m"])))
+        lines.append(("extent (98 %)", " x ".join(f"{side:.2f}" for side in facts["extent_m"]) + " m"))
+        lines.append(("depth (98 %)", "{:.2f} to {:.2f} m".format(*facts["depth_range_m"])))
     if facts["confidence_share"]:
         low, medium, high = (f"{100 * share:.0f} %" for share in facts["confidence_share"])
         lines.append(("confidence", f"{high} high, {medium} medium, {low} low"))

@@ -1,9 +1,12 @@
 """The ``recon`` command: its verbs, and how each kind of failure ends."""
 
 import errno
+import io
+import logging
 import os
 import signal
 import sys
+import threading
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -20,6 +23,8 @@ DISK_ERRORS = (
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG, errno.EMFILE,
     errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR, errno.ENOTDIR,
 )  # fmt: skip
+
+_interrupted = threading.Event()
 
 
 class _CaptureFirst(TyperGroup):
@@ -43,8 +48,7 @@ class _CaptureFirst(TyperGroup):
             _say(f"error: {error}")
             raise typer.Exit(EXIT_USAGE) from error
         except KeyboardInterrupt as error:
-            _say("interrupted; depth that a network has predicted is kept, and the same command takes it up")
-            raise typer.Exit(EXIT_INTERRUPTED) from error
+            _end_interrupted(error)
         except BrokenPipeError as error:  # whoever read what is printed has seen enough, as `head` has
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
@@ -64,7 +68,14 @@ class _CaptureFirst(TyperGroup):
             _bug(error)
 
 
+def _end_interrupted(error: BaseException) -> None:
+    _say("interrupted; depth that a network has predicted is kept, and the same command takes it up")
+    raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
 def _bug(error: Exception) -> None:
+    if _interrupted.is_set():  # while a library was being imported, which calls it an ImportError
+        _end_interrupted(error)
     _say(
         f"internal error: {type(error).__name__}: {error}; this is a fault of recon: "
         "please report it with the run's log.txt, or with what --verbose prints"
@@ -105,15 +116,21 @@ def _main(
 
 def main() -> None:
     """Entry point of the ``recon`` script."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # else ignored by who started this, as nohup does
-            signal.signal(number, signal.default_int_handler)  # temporary files are removed as on Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as who started this may wish, like nohup
+            signal.signal(number, _interrupt)  # so that temporary files are removed, whichever it is
     if "--verbose" not in sys.argv and "-v" not in sys.argv:
         _silence_libraries()
+    logging.raiseExceptions = False  # where the log's disk is full, the sentence that says so is enough
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        if isinstance(stream, io.TextIOWrapper):  # not closed by who started this
             stream.reconfigure(errors="backslashreplace")  # names of files may hold what a terminal cannot show
     app(prog_name="recon")
+
+
+def _interrupt(number: int, frame: object) -> None:
+    _interrupted.set()
+    raise KeyboardInterrupt
 
 
 def _silence_libraries() -> None:

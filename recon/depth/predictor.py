@@ -1,12 +1,11 @@
 """From an image and its prompt to metric depth, with any network of ``promptda``."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
 import promptda
+from promptda import zoo
 from recon.captures.base import SensorDepth
 from recon.errors import CaptureError, ResourceError, UsageError, WeightsError
 from recon.geometry.camera import Camera
@@ -14,6 +13,7 @@ from recon.geometry.resampling import resize_depth, resize_image
 from recon.prompts.from_sensor import prompt_from_sensor
 from recon.prompts.prompt import Prompt
 
+CPU_OUT_OF_MEMORY = "can't allocate memory"  # a plain RuntimeError with these words, unlike the GPU's
 LONG_SIDE_PX = 1008  # of the network's input by default, the size the published weights were trained near
 
 
@@ -55,7 +55,9 @@ class Predictor:
                 # the prompt has. The filled pixels are averages, so they leave its range as it is.
                 prediction = self._network(pixels[None].float() / 255, self._tensor(prompt.depth)[None, None])
             depth = prediction.depth[0, 0].float().cpu().numpy()
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not isinstance(error, torch.OutOfMemoryError) and CPU_OUT_OF_MEMORY not in str(error):
+                raise
             raise ResourceError(
                 f"the memory of {self.device} does not suffice for {network_width}x{network_height} pixels; "
                 "give a smaller --resolution, a smaller --model or --device cpu"
@@ -110,9 +112,7 @@ def _device(name: str) -> torch.device:
 
 
 def weights_identity(model: str) -> str:
-    """What tells one set of weights from another in a cache: a file by its size and time, a name by itself."""
-    path = Path(model)
-    if not path.is_file():
-        return model
+    """What tells one set of weights from another in a cache: the place, size and time of its file."""
+    path = zoo.locate(model).resolve()
     stat = path.stat()
-    return f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    return f"{path} {stat.st_size} {stat.st_mtime_ns}"

@@ -1,3 +1,4 @@
+import errno
 import stat
 from pathlib import Path
 
@@ -48,3 +49,14 @@ def test_files_have_the_permissions_that_the_user_gives_new_files(tmp_path: Path
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "whole")]
     assert modes[0] == modes[1]
     assert (tmp_path / "whole").read_bytes() == b"data"
+
+
+def test_a_disk_error_names_the_file_that_was_wanted(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="full") as raised, atomic.replacing(tmp_path / "mesh.ply"):
+        raise OSError(errno.ENOSPC, "full")
+    assert raised.value.filename == str(tmp_path / "mesh.ply")
+
+
+def test_a_name_of_the_greatest_length_can_be_written(tmp_path: Path) -> None:
+    atomic.write_bytes(tmp_path / ("x" * 255), b"data")
+    assert (tmp_path / ("x" * 255)).read_bytes() == b"data"

@@ -48,7 +48,7 @@ def test_problems_are_the_readers_and_those_of_poses_and_depth() -> None:
     problems = inspect_capture(room)["problems"]
     assert problems[:2] == [
         {"what": "rows out of order", "count": 2, "effect": "repaired", "example": "frame 4"},
-        {"what": "pose not finite", "count": 2, "effect": "dropped", "example": f"frame {room.table.index[3]}"},
+        {"what": "no usable pose", "count": 2, "effect": "dropped", "example": f"frame {room.table.index[3]}"},
     ]
     assert problems[-1]["what"].startswith("depth unreadable in a sample of")
     assert problems[-1]["example"] == "depth/5.png: cut off"

@@ -43,9 +43,9 @@ def test_every_frame_has_one_fate_and_the_run_folder_tells_it(tmp_path: Path) ->
     lines = (tmp_path / "box_run" / "frames.csv").read_text().splitlines()
     assert lines[0] == "index,timestamp,state,reason"
     assert [line.split(",")[2] for line in lines[1:]].count("used") == 10 == result.metrics["used"]
-    assert lines[4].endswith("skipped,pose not finite")
+    assert lines[4].endswith("skipped,no usable pose")
     assert lines[6].endswith("skipped,no depth")
-    assert result.metrics["skipped"] == {"pose not finite": 1, "no depth": 1}
+    assert result.metrics["skipped"] == {"no usable pose": 1, "no depth": 1}
     trajectory = np.loadtxt(tmp_path / "box_run" / "trajectory.txt")
     assert trajectory.shape == (10, 8)
 
@@ -131,7 +131,7 @@ def test_progress_counts_every_stage_to_its_end(tmp_path: Path) -> None:
     reconstruct(
         BoxRoom(), SETTINGS, tmp_path / "box.ply", lambda stage, done, total: last.update({stage: (done, total)})
     )
-    assert last == {"decode": (24, 24), "depth": (24, 24), "fuse": (24, 24), "mesh": (1, 1)}
+    assert last == {"decode": (24, 24), "depth": (24, 24), "fuse": (24, 24), "mesh": (1, 1), "picture": (1, 1)}
 
 
 def test_frames_without_colour_still_shape_the_coloured_mesh(tmp_path: Path) -> None:

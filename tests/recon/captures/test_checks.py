@@ -6,7 +6,8 @@ from scipy.spatial.transform import Rotation
 from recon.captures import checks
 from recon.captures.base import FrameTable, SensorDepth
 from recon.errors import CaptureError
-from recon.geometry.transforms import OPENGL_FROM_OPENCV, invert
+from recon.geometry.camera import Camera
+from recon.geometry.transforms import OPENGL_FROM_OPENCV, invert, to_quaternion_xyzw
 
 LIDAR = PICTURE.resized(128, 96)
 
@@ -109,7 +110,7 @@ def test_lost_frozen_and_jumping_poses_are_told_apart() -> None:
     T[10:13] = T[9]
     T[30:, 1, 3] += 0.6  # relocalisation
     faults = checks.pose_faults(table(T, np.arange(60) / 60))
-    assert faults[5] == "pose not finite"
+    assert faults[5] == "no usable pose"
     assert faults[9:14] == ["", "pose frozen", "pose frozen", "pose frozen", ""]
     assert faults[29] == ""
     settling = round(checks.SETTLING_SECONDS * 60)
@@ -203,3 +204,17 @@ def test_clouds_out_of_reach_of_each_other_are_infinitely_apart() -> None:
     T = np.eye(4)
     T[2, 3] = 50.0
     assert checks.agreement(sensor(walk(1)[0]), sensor(walk(1)[0]), T) == np.inf
+
+
+def test_a_position_beyond_the_moon_is_no_pose() -> None:
+    T = walk(2)
+    T[1, 0, 3] = 1e30
+    assert np.isfinite(checks.poses_from_matrices(T, ["a", "b"])).all(axis=(1, 2)).tolist() == [True, False]
+    stored = to_quaternion_xyzw(T)
+    assert np.isfinite(checks.poses_from_quaternions(stored, T[:, :3, 3])).all(axis=(1, 2)).tolist() == [True, False]
+
+
+def test_a_large_cloud_is_thinned_to_a_bounded_number_of_points() -> None:
+    camera = Camera.from_focal(2000, 1500, 1500.0, 1500.0, 999.5, 749.5)
+    large = SensorDepth(np.full((1500, 2000), 2.0, np.float32), None, camera)
+    assert len(checks._cloud(large)) <= checks.CLOUD_POINTS

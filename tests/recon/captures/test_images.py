@@ -1,4 +1,6 @@
 import io
+import struct
+from functools import partial
 
 import cv2
 import numpy as np
@@ -106,3 +108,10 @@ def test_npy_depth_is_metres(order: str) -> None:
 def test_an_npy_that_is_not_a_whole_uint16_map_is_told_in_a_sentence(data: bytes) -> None:
     with pytest.raises(CaptureError, match=r"f\.npy: "):
         decode_depth_npy(data, "f.npy", 0.001)
+
+
+def test_depth_larger_than_any_sensors_is_refused_before_it_is_decoded() -> None:
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 13_000, 9_750)
+    for decode in (partial(decode_depth_png, metres_per_unit=0.001), decode_confidence_png):
+        with pytest.raises(CaptureError, match="depth.png: claims 13000x9750 pixels"):
+            decode(header, "depth.png")

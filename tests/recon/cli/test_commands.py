@@ -54,7 +54,7 @@ def test_json_is_the_only_thing_on_stdout(box: Path, tmp_path: Path) -> None:
         (["BOX", "--start", "5", "--stop", "2"], "stop is 2"),
         (["BOX", "--start", "500", "--out", "m.ply"], "no usable frame"),
         (["depth", "BOX", "--out", "d", "--depth", "model"], "model is not named"),
-        (["depth", "photo.jpg", "--prompt", "lidar.png", "--out", "d.png"], "photo.jpg: no such file"),
+        (["depth", "photo.jpg", "--prompt", "lidar.png", "--out", "d.png"], "photo.jpg: no picture"),
         (["inspect", "missing.zip"], "missing.zip: no such file or folder"),
     ],
 )

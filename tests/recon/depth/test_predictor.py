@@ -1,6 +1,7 @@
 import functools
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -137,10 +138,21 @@ def test_the_usual_pictures_get_the_papers_size() -> None:
     assert _network_size((4032, 3024), STRIDE, limit=False) == (4032, 3024)
 
 
-def test_weights_are_told_apart_by_name_or_by_file(tmp_path: Path) -> None:
-    assert weights_identity("vits") == "vits"
-    path = tmp_path / "weights"
+def test_weights_are_told_apart_by_what_is_in_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
     path.write_bytes(b"1")
     before = weights_identity(str(path))
+    assert weights_identity(str(tmp_path)) == before  # a folder stands for the file in it
     path.write_bytes(b"22")
     assert weights_identity(str(path)) != before
+
+
+def test_memory_that_runs_out_on_the_cpu_is_one_sentence_and_other_faults_are_not(weights: Path) -> None:
+    predictor = Predictor(str(weights), "cpu")
+    for words, kind in (("DefaultCPUAllocator: can't allocate memory: 4 bytes", ResourceError), ("else", RuntimeError)):
+        with (
+            patch.object(predictor, "_network", Mock(stride=STRIDE, side_effect=RuntimeError(words))),
+            pytest.raises(kind) as caught,
+        ):
+            predictor.predict(IMAGE, PROMPT)
+        assert type(caught.value) is kind
