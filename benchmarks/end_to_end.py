@@ -82,7 +82,7 @@ def _written(frame: Frame, T_world_camera: np.ndarray) -> WrittenFrame:
 
 def _run(capture: Path, keyframes: str, folder: Path) -> dict[str, Any]:
     options = ["--voxel-size", VOXEL_SIZE, "--keyframes", keyframes, "--overwrite", "--json"]
-    program = [sys.executable, "-c", "from recon.cli.main import main; main()"]
+    program = [sys.executable, "-c", "from recon.cli.__main__ import main; main()"]
     command = [*program, str(capture), "--out", str(folder / "mesh.ply"), *options]
     started = time.perf_counter()
     summary = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

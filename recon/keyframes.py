@@ -15,6 +15,10 @@ from recon.settings import Settings
 # shifts the picture by about 3 % of its width, and each surface is still seen by dozens of frames.
 NEW_VIEW_DISTANCE = 0.06  # metres
 NEW_VIEW_TURN = np.deg2rad(5.0)
+# Or once it has made a good part of that motion in the time between two frames of an app that records 5 a second:
+# slow looks repay their time in less noise, and such apps have chosen already.
+SLOW_VIEW_SECONDS = 0.19
+SLOW_VIEW_SHARE = 0.4
 WINDOW_SHARE = 0.35  # of that motion, within which a sharper frame may stand in
 MAX_WINDOW = 4  # frames of which the sharpest is taken
 RARE_PICTURES = 0.5  # share of frames below which none with a picture is passed over: the 3D Scanner App's have a third
@@ -58,7 +62,8 @@ def _windows_by_motion(table: FrameTable, usable: list[int]) -> list[list[int]]:
     for row in usable:
         motion = _motion(table, windows[-1][0], row) if windows else np.inf
         colours = pictures_are_rare and table.has_image[row]
-        if motion >= 1 or (colours and motion > WINDOW_SHARE):
+        waited = bool(windows) and table.timestamp[row] - table.timestamp[windows[-1][0]] >= SLOW_VIEW_SECONDS
+        if motion >= 1 or (waited and motion > SLOW_VIEW_SHARE) or (colours and motion > WINDOW_SHARE):
             windows.append([row])
         elif motion <= WINDOW_SHARE and len(windows[-1]) < MAX_WINDOW:
             windows[-1].append(row)

@@ -24,7 +24,7 @@ from recon.errors import CaptureError
 from recon.fates import Fates
 from recon.fusion.filters import clean_depth
 from recon.keyframes import sharpness
-from recon.prompts.from_sensor import MIN_DEPTH, confident_depth, prompt_from_sensor
+from recon.prompts.from_sensor import MIN_DEPTH, confident_pixels, prompt_from_sensor
 from recon.stream import Stopwatch, Stream
 
 NO_DEPTH = "no confident depth in range"
@@ -217,18 +217,28 @@ def sensor_samples(
     Looks at all rows if those show none; raises ``CaptureError`` if no frame has any.
     """
     picks = np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))
-    samples = []
+    samples, unreadable = [], None
     for frame in capture.frames([rows[pick] for pick in picks], with_images=False):
-        with contextlib.suppress(CaptureError):  # it will fail again, and be counted, in its turn
+        try:
             sensor = frame.sensor()
-            if sensor is not None:
-                samples.append((frame.row, confident_depth(sensor, min_confidence, max_depth)))
-    samples = [(row, depth_map) for row, depth_map in samples if depth_map.depth.any()]
+        except CaptureError as error:
+            unreadable = error  # it will fail again, and be counted, in its turn
+            continue
+        if sensor is not None:
+            depth_map = confident_depth(sensor, min_confidence, max_depth)
+            if depth_map.depth.any():
+                samples.append((frame.row, depth_map))
     if samples:
         return samples
     if count < len(rows):
         return sensor_samples(capture, rows, len(rows), min_confidence, max_depth)
-    raise CaptureError(
+    raise unreadable or CaptureError(
         f"{capture.name}: no depth of confidence {min_confidence} within {max_depth:g} m in any frame; "
         "lower --min-confidence or raise --max-depth"
     )
+
+
+def confident_depth(sensor: SensorDepth, min_confidence: int, max_depth: float) -> DepthMap:
+    """The sensor's depth where it measured within its range with at least this confidence."""
+    depth = np.where(confident_pixels(sensor, min_confidence, max_depth), sensor.depth, np.float32(0))
+    return DepthMap(depth, sensor.camera)

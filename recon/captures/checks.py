@@ -125,6 +125,8 @@ def pose_faults(table: FrameTable) -> list[str]:
     jumped = (distance > JUMP_METRES * allowance) | (turn > JUMP_RADIANS * allowance)
     jump_time = np.maximum.accumulate(np.where(jumped, timestamp[1:], -np.inf))
     faults[rows[1:][timestamp[1:] - jump_time < SETTLING_SECONDS]] = "tracking jumped"
+    if jumped.any() and timestamp[1:][jumped][0] - timestamp[0] < SETTLING_SECONDS:  # before it had settled at all
+        faults[rows[: int(jumped.argmax()) + 1]] = "tracking jumped"
     frozen = (T[1:] == T[:-1]).all(axis=(1, 2)) & (seconds > 0)
     faults[rows[1:][frozen]] = "pose frozen"
     return faults.tolist()

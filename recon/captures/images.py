@@ -10,9 +10,7 @@ from jaxtyping import Float, UInt8
 from recon.errors import CaptureError
 
 MAX_PIXELS = 1 << 27  # 134 megapixels, above any phone's camera
-MAX_DEPTH_PIXELS = (
-    1 << 25
-)  # sensors have 0.05 to 0.3 million; depth made at the size of a picture 12, of a large one 24
+MAX_DEPTH_PIXELS = 1 << 24  # sensors have 0.05 to 0.3 million; depth made at the size of a picture 12
 CONFIDENCE_OF_BYTE = np.round(np.arange(256) / 127.5).astype(np.uint8)  # of apps that write 0/127/255
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from recon.captures.archive import Files
 from recon.errors import CaptureError
 
-MAX_JSON_BYTES = 80 << 20  # an hour of Record3D at 60 frames a second has some 70 MB, and takes 25 times that unpacked
+MAX_JSON_BYTES = 48 << 20  # 40 minutes of Record3D at 60 frames a second, which take 50 times that in memory
 
 
 def read_object(files: Files, name: str) -> dict[str, Any]:

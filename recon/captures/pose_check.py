@@ -1,5 +1,6 @@
 """Whether poses and depth belong together: tracking, unit, axes, direction and handedness."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,12 +9,14 @@ from jaxtyping import Float
 from recon.captures.base import Capture, FrameTable, SensorDepth
 from recon.captures.checks import pose_faults, well_spaced_pairs
 from recon.errors import CaptureError
+from recon.geometry.camera import Camera
 from recon.geometry.projection import backproject, project
 from recon.geometry.transforms import OPENGL_FROM_OPENCV, apply, invert
 
 MAX_SHARE_LOST = 0.75  # of the finite poses that may jump or stand still before none of them is believed
 PAIRS = 6  # of views that are compared
 MIN_PAIRS = 3  # that must overlap for a verdict
+VIEW_PIXELS = 1 << 18  # of a depth map at most; of a larger one every second or third is looked at
 COMPARED_POINTS = 5000  # of one view, looked up in the other
 MIN_POINTS = 300  # that must meet sure depth there
 SURE_METRES = 5.0  # ARKit extrapolates beyond
@@ -73,9 +76,8 @@ def require_fitting_poses(capture: Capture, table: FrameTable) -> None:
     usable = (faults == "") & table.has_depth
     T = np.where(usable[:, None, None], table.T_world_camera, np.nan)
     pairs = well_spaced_pairs(T, PAIRS)
-    sensors = _sensors(capture, sorted({row for pair in pairs for row in pair}))
-    pairs = [pair for pair in pairs if pair[0] in sensors and pair[1] in sensors]
-    views = {row: _View(sensor) for row, sensor in sensors.items()}
+    views = _views(capture, sorted({row for pair in pairs for row in pair}))
+    pairs = [pair for pair in pairs if pair[0] in views and pair[1] in views]
     stored = _gaps(views, T, pairs)
     seen = np.isfinite(stored)
     if seen.sum() < MIN_PAIRS:
@@ -102,23 +104,28 @@ class _View:
         sure = (sensor.depth > 0) & (sensor.depth < SURE_METRES)
         if sensor.confidence is not None:
             sure &= sensor.confidence == 2
-        self.depth = np.where(sure, sensor.depth, np.float32(0))
-        self.camera = sensor.camera
-        points = backproject(self.depth, self.camera)[sure].astype(np.float64)
+        step = math.isqrt(sensor.depth.size // VIEW_PIXELS) + 1
+        self.depth = np.where(sure, sensor.depth, np.float32(0))[::step, ::step].copy()
+        height, width = self.depth.shape
+        camera = sensor.camera
+        self.camera = Camera.from_focal(
+            width, height, camera.fx / step, camera.fy / step, camera.cx / step, camera.cy / step
+        )
+        points = backproject(self.depth, self.camera)[self.depth > 0].astype(np.float64)
         self.points = points[:: len(points) // COMPARED_POINTS + 1]
 
 
-def _sensors(capture: Capture, rows: list[int]) -> dict[int, SensorDepth]:
+def _views(capture: Capture, rows: list[int]) -> dict[int, _View]:
     """Those of the rows that can be read."""
-    sensors = {}
+    views = {}
     for frame in capture.frames(rows, with_images=False):
         try:
             sensor = frame.sensor()
         except CaptureError:
             continue  # raised again, and counted, when the frame is used
         if sensor is not None:
-            sensors[frame.row] = sensor
-    return sensors
+            views[frame.row] = _View(sensor)
+    return views
 
 
 def _gaps(views: dict[int, _View], T_world_camera: Poses, pairs: Pairs) -> Float[np.ndarray, " pairs"]:

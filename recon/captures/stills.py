@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -77,7 +78,8 @@ class Stills:
         self._image_size = _first_size(files, images, numbers) or depth_size or stated_size
         self._depth_size = depth_size or self._image_size
         self._intrinsics = intrinsics_of_pictures(intrinsics, stated_size, self._image_size, str(files.path))
-        require_metres([self._sampled_depth()], depth_unit, files.path)
+        with_depth = np.flatnonzero(self.table.has_depth).tolist()
+        require_unit([frame.sensor for frame in self.frames(with_depth, with_images=False)], depth_unit, files.path)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -105,19 +107,6 @@ class Stills:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def _sampled_depth(self) -> Float[np.ndarray, "1 n"]:
-        """The depth of some frames, whose sizes may differ, in one row."""
-        rows = np.flatnonzero(self.table.has_depth)
-        depths = [np.zeros(0, np.float32)]
-        for frame in self.frames(rows[:: len(rows) // UNIT_SAMPLES + 1].tolist(), with_images=False):
-            try:
-                sensor = frame.sensor()
-            except CaptureError:
-                continue  # raised again, and counted, when the frame is read
-            if sensor is not None:
-                depths.append(sensor.depth.ravel())
-        return np.concatenate(depths)[None]
 
     def _image(self, number: int) -> UInt8[np.ndarray, "H W 3"] | None:
         if number not in self._images:
@@ -162,6 +151,19 @@ def sensor_depth(
         confidence = resize_nearest(confidence, width, height)
     known = np.isfinite(depth) & (depth > 0)
     return SensorDepth(np.where(known, depth, 0).astype(np.float32), confidence, camera_depth)
+
+
+def require_unit(sensors: Sequence[Callable[[], SensorDepth | None]], unit: str, where: Path) -> None:
+    """Reads some, spread over all; ``CaptureError`` if their depth is no distance in a scene."""
+    depths = [np.zeros(0, np.float32)]  # in one row, as sizes may differ
+    for read in sensors[:: len(sensors) // UNIT_SAMPLES + 1]:
+        try:
+            sensor = read()
+        except CaptureError:
+            continue  # raised again, and counted, when the frame is read
+        if sensor is not None:
+            depths.append(sensor.depth.ravel())
+    require_metres([np.concatenate(depths)[None]], unit, where)
 
 
 def intrinsics_of_pictures(

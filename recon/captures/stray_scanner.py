@@ -8,10 +8,17 @@ from jaxtyping import Bool, Float, Int
 
 from recon.captures.archive import Files
 from recon.captures.base import Frame, FrameTable, Problem, SensorDepth, Up
-from recon.captures.checks import agreement, require_metres, require_poses, well_spaced_pairs
+from recon.captures.checks import agreement, require_poses, well_spaced_pairs
 from recon.captures.images import decode_confidence_png, decode_depth_npy, decode_depth_png
 from recon.captures.numbered import counted, numbered_files
-from recon.captures.stills import capture_name, intrinsics_of_pictures, no_image, sensor_depth, usable_intrinsics
+from recon.captures.stills import (
+    capture_name,
+    intrinsics_of_pictures,
+    no_image,
+    require_unit,
+    sensor_depth,
+    usable_intrinsics,
+)
 from recon.captures.stray_tables import CAMERA_MATRIX, ODOMETRY, Odometry, read_camera_matrix, read_odometry
 from recon.captures.stray_video import pictures_by_order, pictures_by_time
 from recon.captures.video import Video
@@ -59,7 +66,9 @@ class StrayScanner:
         self._video, problems_video = _open_video(files, len(frames))
         self._image_size = (self._video.width, self._video.height) if self._video else APP_IMAGE_SIZE
         self._intrinsics, problems_intrinsics = _intrinsics(files, odometry, self._image_size, problems_video)
-        self._depth_size = self._first_depth_size(np.flatnonzero(has_depth).tolist())
+        with_depth = np.flatnonzero(has_depth).tolist()
+        self._depth_size = self._first_depth_size(with_depth)
+        require_unit([partial(self._sensor, row) for row in with_depth], "millimetres", files.path)
         T_world_camera, problems_axes = self._in_opencv_axes(odometry.T_world_camera, has_depth)
         is_clone = VIDEOS[1] in files.names or any(problem.what == CLONE for problem in problems_axes)
         self._pictures, problems_pairing = self._pair(odometry, is_clone)
@@ -127,7 +136,7 @@ class StrayScanner:
         return sensor_depth(depth, confidence, self._camera(row), name)
 
     def _first_depth_size(self, rows: list[int]) -> tuple[int, int]:
-        """Width and height of the first map that can be read, whose unit is checked too."""
+        """Width and height of the first map that can be read."""
         reasons = []
         for row in rows[:FIRST_MAPS]:
             try:
@@ -136,7 +145,6 @@ class StrayScanner:
                 reasons.append(error)
                 continue
             if sensor is not None:
-                require_metres([sensor.depth], "millimetres", self._files.path)
                 return sensor.camera.width, sensor.camera.height
         raise reasons[0]
 

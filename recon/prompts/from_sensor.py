@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from recon.captures.base import SensorDepth
-from recon.depth.depth_map import DepthMap
 from recon.prompts.completion import fill_from_nearest
 from recon.prompts.prompt import Prompt
 
@@ -22,20 +21,15 @@ FEW_PIXELS = 100  # fewer do not tell what is usual
 
 def prompt_from_sensor(sensor: SensorDepth, min_confidence: int = 1) -> Prompt | None:
     """The prompt on the sensor's own grid, or None where no pixel can be trusted."""
-    valid = _confident(sensor, min_confidence, MAX_DEPTH)
+    valid = confident_pixels(sensor, min_confidence, MAX_DEPTH)
     valid &= _plausible(sensor.depth, valid)
     if not valid.any():
         return None
     return Prompt(depth=fill_from_nearest(sensor.depth, valid), valid=valid)
 
 
-def confident_depth(sensor: SensorDepth, min_confidence: int, max_depth: float) -> DepthMap:
-    """The sensor's depth where it measured within its range with at least this confidence."""
-    depth = np.where(_confident(sensor, min_confidence, max_depth), sensor.depth, np.float32(0))
-    return DepthMap(depth, sensor.camera)
-
-
-def _confident(sensor: SensorDepth, min_confidence: int, max_depth: float) -> Bool[np.ndarray, "h w"]:
+def confident_pixels(sensor: SensorDepth, min_confidence: int, max_depth: float) -> Bool[np.ndarray, "h w"]:
+    """Where the sensor measured within its range with at least this confidence."""
     known = (sensor.depth >= MIN_DEPTH) & (sensor.depth <= max_depth)
     return known if sensor.confidence is None else known & (sensor.confidence >= min_confidence)
 

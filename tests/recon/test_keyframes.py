@@ -178,3 +178,9 @@ def test_no_picture_is_passed_over_where_pictures_are_rare() -> None:
     chosen = {row for window in windows for row in window}
     assert set(np.flatnonzero(has_image).tolist()) <= chosen
     assert len(windows) < 45
+
+
+def test_a_slow_look_gives_a_view_every_fifth_of_a_second_and_a_still_one_none() -> None:
+    windows, _ = choose(straight(60, step=0.006))  # 3.6 cm in a fifth of a second
+    assert [window[0] for window in windows] == list(range(0, 60, 6))
+    assert len(choose(straight(60, step=0.0005))[0]) == 2  # 3 cm in all, of which 2.4 cm count

@@ -11,7 +11,7 @@ from recon.settings import Settings, read_toml
 text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1)
 settings = st.builds(
     Settings,
-    depth=st.sampled_from(["auto", "model", "sensor"]),
+    depth=st.sampled_from(["auto", "sensor"]),
     model=st.none() | text,
     device=st.sampled_from(["auto", "cpu", "mps", "cuda", "cuda:3"]),
     resolution=st.sampled_from(["auto", "native"]) | st.builds("{}x{}".format, *[st.integers(1, 8192)] * 2),

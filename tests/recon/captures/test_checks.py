@@ -218,3 +218,12 @@ def test_a_large_cloud_is_thinned_to_a_bounded_number_of_points() -> None:
     camera = Camera.from_focal(2000, 1500, 1500.0, 1500.0, 999.5, 749.5)
     large = SensorDepth(np.full((1500, 2000), 2.0, np.float32), None, camera)
     assert len(checks._cloud(large)) <= checks.CLOUD_POINTS
+
+
+def test_frames_before_a_jump_at_the_start_count_as_jumped_too() -> None:
+    T = line(30)
+    T[:3, 0, 3] += 1000.0
+    assert checks.pose_faults(table(T, np.arange(30) / 60))[:4] == ["tracking jumped"] * 4
+    T = line(60)
+    T[:30, 0, 3] += 1000.0  # long enough to have settled: which half is right cannot be told
+    assert checks.pose_faults(table(T, np.arange(60) / 60))[:30] == [""] * 30

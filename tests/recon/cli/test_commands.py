@@ -127,7 +127,7 @@ def test_help_names_the_verbs_and_loads_neither_torch_nor_open3d() -> None:
 def test_ctrl_c_ends_with_130_and_leaves_no_mesh(box: Path, tmp_path: Path) -> None:
     import signal
 
-    command = [sys.executable, "-c", "from recon.cli.main import main; main()", str(box)]
+    command = [sys.executable, "-c", "from recon.cli.__main__ import main; main()", str(box)]
     process = subprocess.Popen(
         [*command, "--out", str(tmp_path / "box.ply"), "--voxel-size", "0.004", "--keyframes", "all"],
         stderr=subprocess.PIPE, text=True,

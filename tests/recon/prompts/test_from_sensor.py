@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from recon.captures.base import SensorDepth
 from recon.geometry.camera import Camera
-from recon.prompts.from_sensor import MAX_DEPTH, MIN_DEPTH, OUTLIER_MARGIN, confident_depth, prompt_from_sensor
+from recon.prompts.from_sensor import MAX_DEPTH, MIN_DEPTH, OUTLIER_MARGIN, confident_pixels, prompt_from_sensor
 
 SHAPE = (12, 16)
 
@@ -34,7 +34,7 @@ def test_a_prompt_is_positive_and_finite_whatever_the_sensor_says(
     depth: np.ndarray, confidence: np.ndarray | None, min_confidence: int
 ) -> None:
     prompt = prompt_from_sensor(sensor(depth, confidence), min_confidence)
-    trusted = confident_depth(sensor(depth, confidence), min_confidence, MAX_DEPTH).depth > 0
+    trusted = confident_pixels(sensor(depth, confidence), min_confidence, MAX_DEPTH)
     if prompt is None:
         assert not trusted.any()
         return
@@ -86,9 +86,7 @@ def test_pixels_of_too_little_confidence_are_not_measured(least: int, share: flo
 
 def test_depth_out_of_range_is_unknown() -> None:
     depth = np.array([[0, 0.05, 0.1, 5, 5.1, 30, np.nan, np.inf]], np.float32)
-    np.testing.assert_array_equal(
-        confident_depth(sensor(depth), 1, 5.0).depth, np.array([[0, 0, 0.1, 5, 0, 0, 0, 0]], np.float32)
-    )
+    np.testing.assert_array_equal(confident_pixels(sensor(depth), 1, 5.0), [[0, 0, 1, 1, 0, 0, 0, 0]])
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, 50.0])
