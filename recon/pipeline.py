@@ -25,7 +25,8 @@ from recon.stages import WithoutEdges, each, sensor_samples, surviving
 from recon.stream import Progress, Stopwatch, counted
 
 STAGES = ("decode", "depth", "fuse", "mesh", "picture")  # the first three at the same time
-SIZING_SAMPLES = 12  # frames looked at to choose the voxel size and to foresee the memory
+SIZING_SAMPLES = 24  # frames looked at to choose the voxel size and to foresee the memory
+SPARE_BLOCKS = 1.2  # times the estimate, as growing copies the volume
 MAX_FRAMES_TO_BELIEVE = 3
 FRAMES_FOR_ANOTHER_WITNESS = 40
 
@@ -140,7 +141,13 @@ def _sized_volume(capture: Capture, table: FrameTable, windows: Sequence[Sequenc
     )  # fmt: skip
     check_memory(estimate, voxel_size, free)
     origin = table.T_world_camera[rows[0], :3, 3]
-    return Volume(voxel_size, truncation, settings.max_depth, origin, capacity=max(estimate.blocks, INITIAL_BLOCKS))
+    return Volume(
+        voxel_size,
+        truncation,
+        settings.max_depth,
+        origin,
+        capacity=max(int(SPARE_BLOCKS * estimate.blocks), INITIAL_BLOCKS),
+    )
 
 
 def _mesh_facts(mesh: Mesh) -> dict[str, Any]:

@@ -322,11 +322,19 @@ def test_a_frame_is_used_only_once_the_next_is_asked_for() -> None:
     assert fates.undecided == [1]
 
 
-def test_samples_are_spread_evenly_and_pass_over_what_cannot_be_read() -> None:
-    capture = Made([Row(image_error="never decoded", depth_error="cut off" if row == 20 else "") for row in range(41)])
-    samples = sensor_samples(capture, list(range(41)), 5, 2, 2.0)
-    assert [row for row, _ in samples] == [0, 10, 30, 40]
+def test_samples_are_one_from_each_stretch_and_pass_over_what_cannot_be_read() -> None:
+    capture = Made([Row(image_error="never decoded", depth_error="cut off" if row < 10 else "") for row in range(50)])
+    samples = sensor_samples(capture, list(range(50)), 5, 2, 2.0)
+    assert [row // 10 for row, _ in samples] == [1, 2, 3, 4]
+    assert len({row % 10 for row, _ in samples}) > 1, "at the same places of a walk to and fro"
     np.testing.assert_array_equal(samples[0][1].depth, confident_depth(sensor(Row()), 2, 2.0).depth)
+
+
+def test_where_no_depth_can_be_read_the_reason_is_told() -> None:
+    with pytest.raises(CaptureError, match="cut off"):
+        sensor_samples(Made([Row(depth_error="cut off")] * 3), [0, 1, 2], 12, 2, 5.0)
+    with pytest.raises(CaptureError, match="no depth of confidence 2 within 5 m in any frame; lower --min-confidence"):
+        sensor_samples(Made([Row(confidence=1)] * 3), [0, 1, 2], 2, 2, 5.0)
 
 
 def test_fewer_rows_than_samples_are_each_sampled_once() -> None:
