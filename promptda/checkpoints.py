@@ -15,11 +15,14 @@ from torch import Tensor
 
 from promptda import zoo
 from promptda.encoders import dinov2
+from promptda.encoders.standardisation import IMAGE_MEAN, IMAGE_STD
 from promptda.errors import WeightsError
-from promptda.network import IMAGE_MEAN, IMAGE_STD, Architecture, PromptedDepth
+from promptda.network import Architecture, PromptedDepth
 from promptda.published_forms import FORMS, OURS, Form, Tensors
 
 LIGHTNING_PREFIX = "pipeline."  # of the official checkpoint's keys
+ARCHITECTURE = "architecture"  # key of our files' metadata
+PROMPTING = "prompting."  # prefix of a prompt design's tensors
 KEYS_SHOWN = 3  # of those that do not fit
 
 
@@ -34,7 +37,7 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Prompt
     """
     path = zoo.locate(name_or_path)
     try:
-        tensors, metadata = _read(path)
+        tensors, metadata = read(path)
         return _assemble(path, tensors, metadata).to(device).eval()
     except OSError as problem:
         raise WeightsError(f"{path}: cannot be read ({problem.strerror or problem})") from problem
@@ -43,7 +46,7 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Prompt
 def save(model: PromptedDepth, path: Path) -> None:
     """Write the network as safetensors with its architecture in the metadata, all of the file or none."""
     tensors = {key: tensor.detach().contiguous() for key, tensor in model.state_dict().items()}
-    metadata = {"architecture": json.dumps(asdict(model.architecture))}
+    metadata = {ARCHITECTURE: json.dumps(asdict(model.architecture))}
     handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
     os.close(handle)
     try:
@@ -53,7 +56,7 @@ def save(model: PromptedDepth, path: Path) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _read(path: Path) -> tuple[Tensors, Mapping[str, str]]:
+def read(path: Path) -> tuple[Tensors, Mapping[str, str]]:
     """Tensors and metadata of a file whose kind its first bytes tell."""
     with path.open("rb") as file:
         head = file.read(64)
@@ -110,20 +113,27 @@ def _first_sentence(problem: Exception) -> str:
 
 def _assemble(path: Path, tensors: Tensors, metadata: Mapping[str, str]) -> PromptedDepth:
     """The network that these tensors fit, holding them as float32."""
-    _check_standardisation(path, tensors)
-    form = _form(path, tensors)
+    check_standardisation(path, tensors)
+    form = form_of(path, tensors, metadata)
+    if not any(form.own_key(key).startswith(PROMPTING) for key in tensors):
+        raise WeightsError(
+            f"{path}: a network that takes no prompt, such as Depth Anything V2; it is what training starts from"
+        )
     architecture = _architecture(path, form, tensors, metadata)
     with torch.device("meta"):  # shapes only: no memory and no random numbers for weights about to be replaced
         model = PromptedDepth(architecture)
-    _check_fit(path, tensors, form.from_ours(model.state_dict()), architecture)
-    for key, tensor in tensors.items():
-        if not tensor.is_floating_point() or not tensor.isfinite().all():
-            raise WeightsError(f"{path}: {key} is not made of finite numbers; fetch the file again")
-    model.load_state_dict({key: t.float() for key, t in form.to_ours(tensors).items()}, assign=True)
+    expected = model.state_dict()
+    check_fit(path, tensors, form.from_ours(expected), architecture)
+    model.load_state_dict(as_expected(form.to_ours(tensors), expected), assign=True)
     return model
 
 
-def _check_standardisation(path: Path, tensors: Tensors) -> None:
+def as_expected(tensors: Tensors, expected: Tensors) -> Tensors:
+    """The same numbers in the precision of the network."""
+    return {key: tensor.to(expected[key].dtype) for key, tensor in tensors.items()}
+
+
+def check_standardisation(path: Path, tensors: Tensors) -> None:
     """Take the image statistics out of an official state dict; we hold them as constants."""
     for key, ours in (("_mean", IMAGE_MEAN), ("_std", IMAGE_STD)):
         theirs = tensors.pop(key, None)
@@ -134,7 +144,9 @@ def _check_standardisation(path: Path, tensors: Tensors) -> None:
             raise WeightsError(f"{path}: {key} differs from ImageNet's {ours}; not a Prompt Depth Anything network")
 
 
-def _form(path: Path, tensors: Tensors) -> Form:
+def form_of(path: Path, tensors: Tensors, metadata: Mapping[str, str]) -> Form:
+    if ARCHITECTURE in metadata:
+        return OURS
     for form in FORMS:
         if form.key("encoder.vit.cls_token") in tensors:
             return form
@@ -144,15 +156,16 @@ def _form(path: Path, tensors: Tensors) -> Form:
 
 def _architecture(path: Path, form: Form, tensors: Tensors, metadata: Mapping[str, str]) -> Architecture:
     """From the metadata of our own files, else from the tensors."""
-    if form is OURS and "architecture" in metadata:
+    if ARCHITECTURE in metadata:
         try:
-            return Architecture(**json.loads(metadata["architecture"]))
+            return Architecture(**json.loads(metadata[ARCHITECTURE]))
         except (ValueError, TypeError, RecursionError) as problem:
-            raise WeightsError(f"{path}: unknown architecture {metadata['architecture'][:80]} ({problem})") from problem
+            raise WeightsError(f"{path}: unknown architecture {metadata[ARCHITECTURE][:80]} ({problem})") from problem
     width = tensors[form.key("encoder.vit.cls_token")].shape[-1:]
-    depth = sum(key.endswith("norm1.weight") for key in tensors)
+    depth = sum(form.key(f"encoder.vit.blocks.{i}.norm1.weight") in tensors for i in range(dinov2.MAX_DEPTH))
+    has_registers = form.key("encoder.vit.register_tokens") in tensors
     for encoder, size in dinov2.SIZES.items():
-        if ((size.width,), size.depth) == (width, depth):
+        if ((size.width,), size.depth, size.registers > 0) == (width, depth, has_registers):
             return Architecture.released(encoder)
     raise WeightsError(
         f"{path}: an encoder of width {', '.join(map(str, width))} with {depth} blocks is none of "
@@ -160,7 +173,7 @@ def _architecture(path: Path, form: Form, tensors: Tensors, metadata: Mapping[st
     )
 
 
-def _check_fit(path: Path, tensors: Tensors, expected: Tensors, architecture: Architecture) -> None:
+def check_fit(path: Path, tensors: Tensors, expected: Tensors, architecture: Architecture) -> None:
     """Compare names and shapes, in the names of the file, before anything is copied."""
     problems = {
         "missing": [key for key in expected if key not in tensors],
@@ -178,3 +191,7 @@ def _check_fit(path: Path, tensors: Tensors, expected: Tensors, architecture: Ar
     ]
     if found:
         raise WeightsError(f"{path}: does not fit a {architecture.encoder} network; {'; '.join(found)}")
+    for key, tensor in tensors.items():
+        same_kind = tensor.is_floating_point() == expected[key].is_floating_point()
+        if not same_kind or not tensor.isfinite().all():
+            raise WeightsError(f"{path}: {key} is not made of finite numbers; fetch the file again")

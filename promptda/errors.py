@@ -1,5 +1,9 @@
-"""The one error of this package that a person can cause."""
+"""The errors of this package that a person can cause, each carrying one sentence."""
 
 
 class WeightsError(ValueError):
-    """A network that is unknown, not at hand or does not fit its file; carries one sentence."""
+    """A network that is unknown, not at hand or does not fit its file."""
+
+
+class ExportError(ValueError):
+    """A network that cannot be written for another runtime."""

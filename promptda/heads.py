@@ -1,22 +1,56 @@
 """From decoder features to normalised depth at the image's resolution."""
 
+import math
+
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from promptda.prompting.zero import zeroed
+
 HIDDEN = 32  # channels at the image's resolution
+MIN_UNCERTAINTY = 1e-3  # Laplace scale of log depth: a millimetre at a metre, which no sensor here reaches
+INITIAL_UNCERTAINTY = 0.02  # about the error of a phone's LiDAR
 
 
-class SigmoidHead(nn.Module):
-    """Depth within the prompt's range, as 0 for its minimum and 1 for its maximum."""
+class DepthHead(nn.Module):
+    """One channel: depth in the space whose ``activation`` ends it."""
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, activation: nn.Module) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(features, features // 2, kernel_size=3, padding=1)
         self.conv2 = nn.Conv2d(features // 2, HIDDEN, kernel_size=3, padding=1)
         self.conv3 = nn.Conv2d(HIDDEN, 1, kernel_size=1)
+        self.activation = activation
 
-    def forward(self, features: Float[Tensor, "b c h w"], height: int, width: int) -> Float[Tensor, "b 1 H W"]:
+    def forward(self, features: Float[Tensor, "b c h w"], height: int, width: int) -> Float[Tensor, "b outputs H W"]:
+        depth: Tensor = self.activation(self.conv3(self.hidden(features, height, width)))
+        return depth
+
+    def hidden(self, features: Float[Tensor, "b c h w"], height: int, width: int) -> Float[Tensor, "b hidden H W"]:
+        """What the last convolution sees."""
         x = F.interpolate(self.conv1(features), (height, width), mode="bilinear", align_corners=True)
-        unit: Tensor = self.conv3(F.relu(self.conv2(x))).sigmoid()
-        return unit
+        return F.relu(self.conv2(x))
+
+
+class LaplaceHead(DepthHead):
+    """Two channels: depth, then the Laplace scale of its logarithm.
+
+    The scale starts as a constant, and the depth as that of a ``DepthHead`` of the same weights.
+    """
+
+    def __init__(self, features: int, activation: nn.Module) -> None:
+        super().__init__(features, activation)
+        self.uncertainty = zeroed(nn.Conv2d(HIDDEN, 1, kernel_size=1))
+        assert self.uncertainty.bias is not None
+        # The inverse of the softplus below.
+        nn.init.constant_(self.uncertainty.bias, math.log(math.expm1(INITIAL_UNCERTAINTY - MIN_UNCERTAINTY)))
+
+    def forward(self, features: Float[Tensor, "b c h w"], height: int, width: int) -> Float[Tensor, "b outputs H W"]:
+        hidden = self.hidden(features, height, width)
+        uncertainty = MIN_UNCERTAINTY + F.softplus(self.uncertainty(hidden))
+        return torch.cat([self.activation(self.conv3(hidden)), uncertainty], dim=1)
+
+
+HEADS: dict[str, type[DepthHead]] = {"depth": DepthHead, "laplace": LaplaceHead}

@@ -1,41 +1,54 @@
 """The prompted depth network: encoder, decoder, head, and where the prompt enters."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from promptda import normalisation
 from promptda.decoder import Decoder
 from promptda.encoders import dinov2
-from promptda.heads import SigmoidHead
-from promptda.prompting.fusion import PromptFusion
+from promptda.encoders.catalogue import build_encoder, encoder_names
+from promptda.encoders.standardisation import IMAGE_MEAN, IMAGE_STD
+from promptda.heads import HEADS
+from promptda.normalisation import normalisation_named
+from promptda.prompting.designs import design_named
+from promptda.prompting.masked_fusion import MaskedFusion
 
-# Of ImageNet, per channel of RGB in 0..1; the encoders were trained on images standardised with them.
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
-
-FEATURES = {"vits": 64, "vitb": 128, "vitl": 256}  # the released decoder's width for each encoder
+FEATURES = {"vits": 64, "vitb": 128, "vitl": 256, "vitg": 384}  # the released decoder's width for each encoder
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network is made of; files that we write carry it."""
+    """What a network is made of; files that we write carry it. Defaults are as released."""
 
-    encoder: str  # a key of dinov2.SIZES
+    encoder: str  # a name of encoders.catalogue
     features: int  # channels of the decoder
+    prompting: str = "fusion"  # a name of prompting.designs
+    normalisation: str = "range"  # "log" lets depth leave the prompt's range
+    head: str = "depth"  # "laplace" predicts its uncertainty too
 
     def __post_init__(self) -> None:
-        if self.encoder not in dinov2.SIZES:
-            raise ValueError(f"Architecture.encoder is {self.encoder!r}; there are {', '.join(dinov2.SIZES)}")
+        if self.encoder not in encoder_names():
+            raise ValueError(f"Architecture.encoder is {self.encoder!r}; there are {', '.join(encoder_names())}")
         if not isinstance(self.features, int) or self.features < 2 or self.features % 2:
             raise ValueError(f"Architecture.features is {self.features}; the head halves it, give an even number")
+        if design_named(self.prompting).needs_transformer and self.encoder not in dinov2.SIZES:
+            raise ValueError(f"Architecture.prompting is {self.prompting!r}, which needs a transformer; use 'fusion'")
+        normalisation_named(self.normalisation)
+        if self.head not in HEADS:
+            raise ValueError(f"Architecture.head is {self.head!r}; there are {', '.join(HEADS)}")
+
+    @property
+    def knows_mask(self) -> bool:
+        """Whether it is better told which pixels of the prompt were measured; the released ones know no mask."""
+        return self.prompting == MaskedFusion.name or self.normalisation != "range"
 
     @classmethod
     def released(cls, encoder: str) -> "Architecture":
         """The released network with this encoder."""
-        return cls(encoder, FEATURES[encoder])
+        return cls(encoder, FEATURES[encoder.removesuffix("-registers")])
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +72,11 @@ class PromptedDepth(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.encoder = dinov2.DinoV2(dinov2.SIZES[architecture.encoder])
+        self.encoder = build_encoder(architecture.encoder)
         self.decoder = Decoder(self.encoder.channels, architecture.features)
-        self.prompting = nn.ModuleList(PromptFusion(architecture.features) for _ in self.encoder.channels)
-        self.head = SigmoidHead(architecture.features)
+        self.prompting = design_named(architecture.prompting)(self.encoder, architecture.features)
+        self.normalisation = normalisation_named(architecture.normalisation)
+        self.head = HEADS[architecture.head](architecture.features, self.normalisation.activation())
         # Constants: the device is named so that they hold values even in a network built on "meta".
         for name, values in (("image_mean", IMAGE_MEAN), ("image_std", IMAGE_STD)):
             constant = torch.tensor(values, device="cpu").view(1, 3, 1, 1)
@@ -88,19 +102,17 @@ class PromptedDepth(nn.Module):
                 those that are not finite, and filled from their neighbours.
 
         Returns:
-            Depth within the range of the prompt: its constant for a constant prompt, 0 (unknown)
-            for a prompt without a valid pixel.
+            Depth that is 0 (unknown) for a prompt without a valid pixel. With the normalisation "range"
+            it stays within the range of the prompt, and is its constant for a constant prompt.
         """
         height, width = image.shape[-2:]
         if height % self.stride or width % self.stride:
             raise ValueError(f"image is {width}x{height}; both sides must be multiples of {self.stride}")
-        unit_prompt, prompt_range = normalisation.normalise(prompt, valid)
-        unit_prompt = unit_prompt.to(image.dtype)
+        known = self.normalisation.known(prompt, valid)
+        unit_prompt, scale = self.normalisation.apply(prompt, known)
+        network_prompt = torch.cat([unit_prompt, known.to(unit_prompt.dtype)], dim=1).to(image.dtype)
 
-        def add_prompt(level: int, features: Tensor) -> Tensor:
-            fused: Tensor = self.prompting[level](features, unit_prompt)
-            return fused
-
-        pyramid = self.encoder((image - self.image_mean) / self.image_std)
-        unit_depth = self.head(self.decoder(pyramid, add_prompt), height, width)
-        return Prediction(depth=prompt_range.to_metres(unit_depth.to(prompt.dtype)))
+        pyramid = self.prompting.encode(self.encoder, (image - self.image_mean) / self.image_std, network_prompt)
+        features = self.decoder(pyramid, partial(self.prompting.fuse, prompt=network_prompt))
+        unit_depth, *rest = self.head(features, height, width).to(prompt.dtype).split(1, dim=1)
+        return Prediction(scale.to_metres(unit_depth), *rest)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from promptda.encoders import dinov2
+
 Tensors = dict[str, Tensor]
 
 _LEVELS = range(4)
-_BLOCKS = range(24)  # of the deepest encoder
+_BLOCKS = range(dinov2.MAX_DEPTH)
 _QKV = ("query", "key", "value")
 
 
@@ -25,6 +27,14 @@ class Form:
         """Their name of one of our tensors that is not split."""
         return _rename(ours, self.pairs)
 
+    def own_key(self, theirs: str) -> str:
+        """Our name of one of their tensors that is not split."""
+        return _rename(theirs, self._reverse)
+
+    @property
+    def _reverse(self) -> tuple[tuple[str, str], ...]:
+        return tuple((theirs, ours) for ours, theirs in self.pairs)
+
     def from_ours(self, tensors: Tensors) -> Tensors:
         """Our tensors as this form has them."""
         renamed = {self.key(key): tensor for key, tensor in tensors.items()}
@@ -33,8 +43,7 @@ class Form:
     def to_ours(self, tensors: Tensors) -> Tensors:
         """Tensors of this form as we have them."""
         joined = _join(tensors) if self.splits_attention else tensors
-        reverse = tuple((theirs, ours) for ours, theirs in self.pairs)
-        return {_rename(key, reverse): tensor for key, tensor in joined.items()}
+        return {self.own_key(key): tensor for key, tensor in joined.items()}
 
 
 def _rename(key: str, pairs: tuple[tuple[str, str], ...]) -> str:
@@ -100,6 +109,7 @@ TRANSFORMERS = Form(
         ("encoder.vit.cls_token", "backbone.embeddings.cls_token"),
         ("encoder.vit.pos_embed", "backbone.embeddings.position_embeddings"),
         ("encoder.vit.mask_token", "backbone.embeddings.mask_token"),
+        ("encoder.vit.register_tokens", "backbone.embeddings.register_tokens"),
         *(
             pair
             for i in _BLOCKS
@@ -108,6 +118,8 @@ TRANSFORMERS = Form(
                 (f"encoder.vit.blocks.{i}.attn.", f"backbone.encoder.layer.{i}.attention.attention."),
                 (f"encoder.vit.blocks.{i}.ls1.gamma", f"backbone.encoder.layer.{i}.layer_scale1.lambda1"),
                 (f"encoder.vit.blocks.{i}.ls2.gamma", f"backbone.encoder.layer.{i}.layer_scale2.lambda1"),
+                (f"encoder.vit.blocks.{i}.mlp.w12.", f"backbone.encoder.layer.{i}.mlp.weights_in."),
+                (f"encoder.vit.blocks.{i}.mlp.w3.", f"backbone.encoder.layer.{i}.mlp.weights_out."),
                 (f"encoder.vit.blocks.{i}.", f"backbone.encoder.layer.{i}."),
             )
         ),

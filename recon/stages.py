@@ -218,7 +218,7 @@ def sensor_samples(
     """
     # One from each stretch, at a place that varies: a walk to and fro would show the same places twice.
     places = (np.arange(count) + np.random.default_rng(0).random(count)) * len(rows) / count
-    picks = np.unique(places.astype(int)) if count < len(rows) else np.arange(len(rows))
+    picks = np.unique(places.astype(int)).tolist() if count < len(rows) else range(len(rows))
     samples, unreadable = [], None
     for frame in capture.frames([rows[pick] for pick in picks], with_images=False):
         try:

@@ -42,6 +42,6 @@ fi
 [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
 pip=".venv/bin/python -m pip --disable-pip-version-check"
 # torch first and by its exact number: any other package asking for it could bring a larger build.
-$pip install -q -c constraints.txt torch==2.13.0
-$pip install -q -c constraints.txt -e '.[dev]'
+$pip install -q -c constraints.txt "$(grep '^torch==' constraints.txt)"
+$pip install -q -c constraints.txt -e '.[dev,export]'
 .venv/bin/recon --help >/dev/null

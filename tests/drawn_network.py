@@ -16,8 +16,13 @@ def sample(height: int, width: int, batch: int = 1, seed: int = 0) -> tuple[Tens
     return image, 1 + 3 * torch.rand(batch, 1, 24, 32, generator=generator)
 
 
-@torch.no_grad()
 def draw(encoder: str) -> PromptedDepth:
+    """The released network with this encoder."""
+    return draw_architecture(Architecture.released(encoder))
+
+
+@torch.no_grad()
+def draw_architecture(architecture: Architecture) -> PromptedDepth:
     """A network whose output varies by a fifth of the prompt's range or so.
 
     Default random weights give a constant. Here the last layer is set on a small picture so that
@@ -25,7 +30,7 @@ def draw(encoder: str) -> PromptedDepth:
     """
     generator = torch.Generator().manual_seed(0)
     with torch.device("meta"):  # shapes only: a ViT-L takes seconds to initialise
-        model = PromptedDepth(Architecture.released(encoder))
+        model = PromptedDepth(architecture)
     drawn = {}
     for name, like in model.state_dict().items():
         tensor = torch.empty(like.shape)
@@ -33,7 +38,7 @@ def draw(encoder: str) -> PromptedDepth:
             tensor.fill_(1)
         elif name.endswith("bias"):
             tensor.zero_()
-        elif name.endswith(("pos_embed", "cls_token", "mask_token")):
+        elif name.endswith(("pos_embed", "cls_token", "mask_token", "register_tokens")):
             tensor.normal_(generator=generator)
         else:
             transposed = "reassemble.resize.0" in name or "reassemble.resize.1" in name

@@ -61,7 +61,15 @@ def released_position(embeddings: Dinov2Embeddings, _tokens: Tensor, height: int
     return torch.cat([stored[:, :1], grid.flatten(2).transpose(1, 2)], dim=1)
 
 
+def standardised(image: Tensor) -> Tensor:
+    return (image - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1)
+
+
 @torch.inference_mode()
 def peer_depth(peer: nn.Module, image: Tensor, prompt: Tensor) -> Tensor:
-    standardised = (image - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1)
-    return peer(pixel_values=standardised, prompt_depth=prompt).predicted_depth[:, None]
+    return peer(pixel_values=standardised(image), prompt_depth=prompt).predicted_depth[:, None]
+
+
+@torch.inference_mode()
+def peer_depth_without_prompt(peer: nn.Module, image: Tensor) -> Tensor:
+    return peer(pixel_values=standardised(image)).predicted_depth[:, None]

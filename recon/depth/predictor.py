@@ -51,9 +51,10 @@ class Predictor:
         pixels = self._tensor(resize_image(image, network_width, network_height)).permute(2, 0, 1)
         try:
             with torch.inference_mode():
-                # Without the mask: the released networks know none, and their authors advise the filling that
-                # the prompt has. The filled pixels are averages, so they leave its range as it is.
-                prediction = self._network(pixels[None].float() / 255, self._tensor(prompt.depth)[None, None])
+                # Without the mask where a network knows none: the authors of the released ones advise the filling
+                # that the prompt has, and filled pixels are averages, which leave its range as it is.
+                valid = self._tensor(prompt.valid)[None, None] if self._network.architecture.knows_mask else None
+                prediction = self._network(pixels[None].float() / 255, self._tensor(prompt.depth)[None, None], valid)
             depth = prediction.depth[0, 0].float().cpu().numpy()
         except RuntimeError as error:
             if not isinstance(error, torch.OutOfMemoryError) and CPU_OUT_OF_MEMORY not in str(error):

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import PromptDepthAnythingConfig, PromptDepthAnythingForDepthEstimation
 
 import promptda
-from promptda import PromptedDepth, WeightsError
+from promptda import Architecture, PromptedDepth, WeightsError
 from promptda.published_forms import FORMS, OFFICIAL, TRANSFORMERS, Form
 
 Tensors = dict[str, Tensor]
@@ -71,6 +71,21 @@ def test_a_loaded_network_predicts_as_the_saved_one(
     image, prompt = make_sample(70, 98)
     with torch.inference_mode():
         assert torch.equal(promptda.load(tmp_path / "ours.safetensors")(image, prompt).depth, vits(image, prompt).depth)
+
+
+def test_a_convolutional_network_returns(tmp_path: Path) -> None:
+    model = PromptedDepth(Architecture("lite0", 8, "masked-fusion", "log", "laplace")).eval()
+    promptda.save(model, tmp_path / "ours.safetensors")  # batch normalisation counts in whole numbers
+    loaded = promptda.load(tmp_path / "ours.safetensors")
+    assert loaded.architecture == model.architecture
+    assert_same(loaded, model)
+
+
+def test_a_file_of_ours_from_before_the_options_still_loads(vits: PromptedDepth, tmp_path: Path) -> None:
+    save_file(vits.state_dict(), tmp_path / "old", {"architecture": '{"encoder": "vits", "features": 64}'})
+    loaded = promptda.load(tmp_path / "old")
+    assert loaded.architecture == vits.architecture
+    assert_same(loaded, vits)
 
 
 def test_half_precision_files_become_float32(vits: PromptedDepth, tmp_path: Path) -> None:
@@ -258,6 +273,7 @@ def test_a_newer_architecture_is_refused(vits: PromptedDepth, tmp_path: Path) ->
         json.dumps({"encoder": "vits", "features": 64, "prompting": "magic"}),
         "[",
         '{"encoder": "vitz"}',
+        '{"encoder": "vits", "features": 64, "head": ["depth"]}',
         "3",
     ):
         save_file(vits.state_dict(), tmp_path / "weights", {"architecture": text})

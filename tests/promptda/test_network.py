@@ -121,7 +121,17 @@ def test_bfloat16_keeps_metres_in_float32(make_sample: Sampler, vits: PromptedDe
     assert depth.isfinite().all()
 
 
-@pytest.mark.parametrize(("encoder", "features"), [("vitx", 64), ("vits", 0), ("vits", 63)])
-def test_impossible_architectures_are_refused(encoder: str, features: int) -> None:
-    with pytest.raises(ValueError, match=r"Architecture\.(encoder|features) is"):
-        Architecture(encoder, features)
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"encoder": "vitx"}, "Architecture.encoder is 'vitx'; there are vits, "),
+        ({"features": 0}, "Architecture.features is 0"),
+        ({"features": 63}, "Architecture.features is 63"),
+        ({"prompting": "magic"}, "no prompt design is named 'magic'"),
+        ({"normalisation": "magic"}, "no normalisation is named 'magic'"),
+        ({"head": "magic"}, "Architecture.head is 'magic'; there are depth, laplace"),
+    ],
+)
+def test_impossible_architectures_are_refused(settings: dict[str, str | int], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Architecture(**{"encoder": "vits", "features": 64} | settings)

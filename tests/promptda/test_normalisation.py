@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from promptda.normalisation import fill, normalise
+from promptda.normalisation import MIN_LOG_SPAN, fill, normalise, normalise_log
 
 
 def random_prompt(height: int = 7, width: int = 10, batch: int = 2, seed: int = 0) -> Tensor:
@@ -110,3 +110,72 @@ def test_gradients_through_a_holed_prompt_are_finite() -> None:
     prompt_range.to_metres(unit).sum().backward()
     assert prompt.grad is not None
     assert prompt.grad.isfinite().all()
+
+
+def test_quantiles_of_log_depth_become_0_and_1() -> None:
+    # 21 depths: the 5 % quantile is the second least, the 95 % quantile the second greatest.
+    prompt = torch.linspace(-1, 1, 21).exp()[torch.randperm(21, generator=torch.Generator().manual_seed(0))]
+    unit, log_range = normalise_log(prompt.view(1, 1, 3, 7), None)
+    torch.testing.assert_close(unit.flatten(), (prompt.log() + 0.9) / 1.8)
+    torch.testing.assert_close(log_range.to_metres(unit), prompt.view(1, 1, 3, 7))
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), factor=st.floats(1e-2, 1e2))
+def test_the_log_scale_knows_no_unit_of_length(seed: int, factor: float) -> None:
+    prompt = random_prompt(seed=seed)
+    unit, log_range = normalise_log(prompt, None)
+    scaled_unit, scaled_range = normalise_log(factor * prompt, None)
+    torch.testing.assert_close(scaled_unit, unit, rtol=0, atol=1e-4)
+    torch.testing.assert_close(scaled_range.to_metres(unit), factor * log_range.to_metres(unit), rtol=1e-4, atol=0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), junk=st.sampled_from([0.0, -5.0, 1e9, torch.nan, torch.inf, -torch.inf]))
+def test_what_an_invalid_pixel_holds_changes_nothing_on_the_log_scale(seed: int, junk: float) -> None:
+    prompt = random_prompt(seed=seed)
+    valid = torch.rand(prompt.shape, generator=torch.Generator().manual_seed(seed)) > 0.4
+    unit, log_range = normalise_log(prompt, valid)
+    junk_unit, junk_range = normalise_log(prompt.where(valid, junk), valid)
+    assert torch.equal(unit, junk_unit)
+    assert torch.equal(log_range.log_minimum, junk_range.log_minimum)
+    assert torch.equal(log_range.span, junk_range.span)
+    assert unit.isfinite().all()
+
+
+def test_one_pixel_in_thirty_hardly_moves_the_log_scale() -> None:
+    prompt = random_prompt(20, 30, batch=1)
+    wrong = prompt.flatten().clone()
+    wrong[::31] = 1e6
+    spans = [normalise_log(p.view_as(prompt), None)[1].span.item() for p in (prompt, wrong)]
+    assert 1 <= spans[1] / spans[0] < 1.1
+
+
+def test_a_constant_prompt_leaves_room_on_the_log_scale() -> None:
+    unit, log_range = normalise_log(torch.full((1, 1, 4, 5), 2.5), None)
+    assert torch.equal(unit, torch.zeros_like(unit))
+    torch.testing.assert_close(log_range.to_metres(unit), torch.full((1, 1, 4, 5), 2.5))
+    assert log_range.span == MIN_LOG_SPAN
+
+
+def test_a_prompt_without_a_known_pixel_is_unknown_on_the_log_scale() -> None:
+    prompt = random_prompt()
+    valid = torch.ones_like(prompt, dtype=torch.bool)
+    valid[0] = False
+    unit, log_range = normalise_log(prompt, valid)
+    assert (unit[0] == 0).all()
+    assert (log_range.to_metres(torch.rand(2, 1, 8, 8))[0] == 0).all()
+    assert torch.equal(unit[1:], normalise_log(prompt[1:], None)[0])
+
+
+def test_gradients_through_a_holed_prompt_are_finite_on_the_log_scale() -> None:
+    prompt = random_prompt()
+    valid = torch.rand(prompt.shape, generator=torch.Generator().manual_seed(0)) > 0.5
+    valid[0] = False
+    prompt = prompt.where(valid, 0).requires_grad_()
+    unit, log_range = normalise_log(prompt, valid)
+    prediction = torch.rand(2, 1, 8, 8, requires_grad=True)
+    (unit.sum() + log_range.to_metres(prediction).sum()).backward()
+    for leaf in (prompt, prediction):
+        assert leaf.grad is not None
+        assert leaf.grad.isfinite().all()

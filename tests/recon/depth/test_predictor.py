@@ -81,12 +81,13 @@ class Answers(torch.nn.Module):
     """In place of a network: always the same depth, or an exception."""
 
     stride = STRIDE
+    architecture = promptda.Architecture.released("vits")
 
     def __init__(self, answer: float | Exception) -> None:
         super().__init__()
         self.answer = answer
 
-    def forward(self, image: torch.Tensor, prompt: torch.Tensor) -> promptda.Prediction:
+    def forward(self, image: torch.Tensor, prompt: torch.Tensor, valid: None) -> promptda.Prediction:
         if isinstance(self.answer, Exception):
             raise self.answer
         return promptda.Prediction(torch.full((1, 1, *image.shape[-2:]), self.answer))
@@ -156,3 +157,19 @@ def test_memory_that_runs_out_on_the_cpu_is_one_sentence_and_other_faults_are_no
         ):
             predictor.predict(IMAGE, PROMPT)
         assert type(caught.value) is kind
+
+
+def test_only_a_network_that_knows_a_mask_is_told_what_was_measured(weights: Path) -> None:
+    predictor = Predictor(str(weights), "cpu")
+    told = []
+
+    def network(image: torch.Tensor, prompt: torch.Tensor, valid: torch.Tensor | None) -> promptda.Prediction:
+        told.append(valid)
+        return promptda.Prediction(prompt)
+
+    for knows_mask in (False, True):
+        stand_in = Mock(stride=STRIDE, side_effect=network, architecture=Mock(knows_mask=knows_mask))
+        with patch.object(predictor, "_network", stand_in):
+            predictor.predict(IMAGE, PROMPT)
+    assert told[0] is None
+    assert told[1].shape == (1, 1, 12, 16)
