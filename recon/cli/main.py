@@ -98,7 +98,7 @@ app = typer.Typer(cls=_CaptureFirst, no_args_is_help=True, add_completion=False,
 app.command(DEFAULT_COMMAND)(reconstruct.reconstruct)
 app.command("inspect")(inspect.inspect)
 app.command("depth")(depth.depth)
-app.command("models")(models.models)
+app.add_typer(models.models, name="models")
 
 
 @app.callback(

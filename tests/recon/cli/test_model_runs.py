@@ -137,12 +137,6 @@ def test_an_overwritten_folder_keeps_no_map_of_the_earlier_run(box: Path, tmp_pa
     assert [path.name for path in (out / "preview").iterdir()] == ["000000.jpg"]
 
 
-def test_models_are_listed_with_their_licences() -> None:
-    lines = run("models").stdout
-    for words in ("vits", "vitl", "Apache-2.0", "CC-BY-NC-4.0"):
-        assert words in lines
-
-
 def test_quiet_says_nothing_and_verbose_tells_the_log(box: Path, tmp_path: Path) -> None:
     command = (box, "--out", tmp_path / "box.ply", "--voxel-size", "0.1", "--keyframes", "6", "--overwrite")
     quiet = run(*command, "--quiet", "--run-dir", tmp_path / "elsewhere", "--simplify", "500")
