@@ -1,8 +1,6 @@
 """Files of weights: reading every published form, writing our own."""
 
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,6 +17,7 @@ from promptda.encoders.standardisation import IMAGE_MEAN, IMAGE_STD
 from promptda.errors import WeightsError
 from promptda.network import Architecture, PromptedDepth
 from promptda.published_forms import FORMS, OURS, Form, Tensors
+from promptda.whole_file import replacing
 
 LIGHTNING_PREFIX = "pipeline."  # of the official checkpoint's keys
 ARCHITECTURE = "architecture"  # key of our files' metadata
@@ -47,13 +46,11 @@ def save(model: PromptedDepth, path: Path) -> None:
     """Write the network as safetensors with its architecture in the metadata, all of the file or none."""
     tensors = {key: tensor.detach().contiguous() for key, tensor in model.state_dict().items()}
     metadata = {ARCHITECTURE: json.dumps(asdict(model.architecture))}
-    handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-    os.close(handle)
-    try:
+    with replacing(path) as temporary:
+        temporary.touch()
+        ordinary = temporary.stat().st_mode  # safetensors would leave a file for its owner alone
         save_file(tensors, temporary, metadata)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.chmod(ordinary)
 
 
 def read(path: Path) -> tuple[Tensors, Mapping[str, str]]:

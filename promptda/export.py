@@ -3,8 +3,6 @@
 import copy
 import importlib.util
 import logging
-import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from torch import Tensor, nn
 from promptda.encoders.dinov2 import GRID_OFFSET, NATIVE_GRID, VisionTransformer
 from promptda.errors import ExportError
 from promptda.network import PromptedDepth
+from promptda.whole_file import replacing
 
 EXTRA = ("onnx", "onnxscript", "onnxruntime")
 GREATEST_BYTES = 2**31  # of a protobuf file
@@ -62,11 +61,9 @@ def to_onnx(model: PromptedDepth, path: Path, half: bool = False) -> Agreement:
     size = sum(p.numel() for p in model.parameters()) * (2 if half else 4)
     if size >= GREATEST_BYTES:
         raise ExportError(f"{path}: would be {size / 1e9:.1f} GB, one ONNX file holds 2.1; export a smaller encoder")
-    handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-    os.close(handle)
-    try:
-        _write(model, Path(temporary), half)
-        agreement = _compare(model, Path(temporary))
+    with replacing(path) as temporary:
+        _write(model, temporary, half)
+        agreement = _compare(model, temporary)
         error, greatest = agreement.greatest_error, GREATEST_ERROR
         if half:
             error, greatest = agreement.rms_error, GREATEST_HALF_ERROR * agreement.spread
@@ -75,9 +72,6 @@ def to_onnx(model: PromptedDepth, path: Path, half: bool = False) -> Agreement:
                 f"{path}: not written, it would differ from PyTorch by {error:.1e} of the prompt's range where "
                 f"{greatest:.1e} is allowed; {'export float32' if half else 'report this'}"
             )
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
     return agreement
 
 

@@ -32,6 +32,7 @@ PREVIEWS = "preview"
 VIDEO = "side_by_side.mp4"
 CAMERAS = "cameras.csv"
 LOG = "log.txt"
+METRICS = "metrics.json"  # written last, so it tells a finished run
 
 
 def write_depth_maps(
@@ -97,6 +98,14 @@ def _clear(folder: Path) -> None:
             for suffix in (".png", ".exr", ".npz", ".units.json"):
                 (folder / f"{int(stem):06d}{suffix}").unlink(missing_ok=True)
     (folder / VIDEO).unlink(missing_ok=True)
+    (folder / METRICS).unlink(missing_ok=True)
+
+
+def holds_finished_run(folder: Path) -> bool:
+    """Whether there is anything that a new run would lose: all but what an interrupted one left."""
+    if not folder.is_dir() or ((folder / CAMERAS).is_file() and not (folder / METRICS).is_file()):
+        return False
+    return any(path.name != LOG for path in folder.iterdir())
 
 
 def _colour_range(capture: Capture, rows: list[int], settings: Settings) -> tuple[float, float]:

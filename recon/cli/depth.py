@@ -71,12 +71,13 @@ def depth(
         raise UsageError(f"format is {chosen}; it must be {', '.join(FORMATS)}")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: a file, but depth of a capture goes into a folder; give another --out")
-    if out.is_dir() and any(path.name != "log.txt" for path in out.iterdir()) and not overwrite:
-        raise UsageError(f"{out}: not empty; give --overwrite or another --out")
     silent = quiet or as_json
 
     import recon
-    from recon.depth_maps import write_depth_maps
+    from recon.depth_maps import holds_finished_run, write_depth_maps
+
+    if not overwrite and holds_finished_run(out):
+        raise UsageError(f"{out}: not empty; give --overwrite or another --out")
 
     with (
         console.verbose_log(verbose),

@@ -302,3 +302,11 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(WeightsError, match="loop"):
         promptda.load(tmp_path / "loop")
+
+
+def test_a_saved_file_has_the_permissions_of_an_ordinary_one(tmp_path: Path) -> None:
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    promptda.save(PromptedDepth(Architecture("lite0", 16)), tmp_path / "saved.safetensors")
+    assert (tmp_path / "saved.safetensors").stat().st_mode == ordinary.stat().st_mode
+    assert {path.name for path in tmp_path.iterdir()} == {"ordinary", "saved.safetensors"}

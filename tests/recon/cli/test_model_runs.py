@@ -129,6 +129,27 @@ def test_a_folder_of_somebody_elses_files_is_never_cleared(box: Path, tmp_path: 
     assert precious.read_text() == "precious"
 
 
+def test_an_interrupted_depth_run_is_begun_again_by_the_same_command(
+    box: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict, made = Predictor.predict, []
+
+    def interrupted(self, image, prompt):
+        made.append(1)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return predict(self, image, prompt)
+
+    command = ("depth", box, "--out", tmp_path / "depth", "--model", weights, "--max-frames", 3, *SMALL[:2])
+    monkeypatch.setattr(Predictor, "predict", interrupted)
+    assert run(*command).exit_code == 130
+    assert run(*command).exit_code == 0
+    assert len(list((tmp_path / "depth").glob("0*.png"))) == 3
+    finished = run(*command)
+    assert finished.exit_code == 2
+    assert "not empty; give --overwrite" in finished.stderr
+
+
 def test_an_overwritten_folder_keeps_no_map_of_the_earlier_run(box: Path, tmp_path: Path) -> None:
     out = tmp_path / "depth"
     assert run("depth", box, "--out", out, "--max-frames", "3").exit_code == 0
