@@ -4,7 +4,7 @@
 
 Accuracy: points on the mesh, to the true surface. Completeness: points on the true surface that some
 camera saw from at most ``--range`` metres, to the mesh. What no camera saw cannot be reconstructed and
-does not count.
+does not count. ``recon eval-tsdf`` does the same by the field's protocols.
 """
 
 import argparse
@@ -14,14 +14,15 @@ import numpy as np
 
 import recon
 from recon.captures.base import Capture
+from recon.evaluation.culling import seen
 from recon.evaluation.mesh_metrics import distances_to_surface, sample_surface
+from recon.evaluation.views import Views
 from recon.fusion.mesh import Mesh
 from recon.fusion.mesh_files import read_mesh
-from recon.geometry.projection import project
-from recon.geometry.transforms import apply, invert
 
 HERE = Path(__file__).parent
 POINTS = 100_000
+MARGIN = 0.01  # metres behind the true surface within which a point of it is not hidden by it
 
 
 def main() -> None:
@@ -34,11 +35,11 @@ def main() -> None:
 
     mesh, truth = read_mesh(options.mesh), read_mesh(options.truth)
     rng = np.random.default_rng(0)
+    truth_points = sample_surface(truth, POINTS, rng)
     with recon.open_capture(options.capture) as capture:
-        truth_points = sample_surface(truth, POINTS, rng)
-        seen = truth_points[seen_points(truth_points, truth, capture, options.range)]
+        truth_seen = truth_points[seen_points(truth_points, truth, capture, options.range)]
     to_truth = distances_to_surface(sample_surface(mesh, POINTS, rng), truth)
-    to_mesh = distances_to_surface(seen, mesh)
+    to_mesh = distances_to_surface(truth_seen, mesh)
     print(f"distance of {options.mesh} from the room it was rendered from:")
     print(f"  accuracy      (mesh to truth)       {summary(to_truth)}")
     print(f"  completeness  (truth seen, to mesh) {summary(to_mesh)}")
@@ -54,21 +55,9 @@ def summary(distance: np.ndarray) -> str:
 
 def seen_points(points: np.ndarray, truth: Mesh, capture: Capture, reach: float) -> np.ndarray:
     """Which points (n, 3) of the truth some frame shows, unoccluded and with depth up to ``reach`` metres."""
-    import open3d as o3d
-
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(truth.vertices.astype(np.float32), truth.triangles.astype(np.uint32))
-    seen = np.zeros(len(points), bool)
-    for frame in capture.frames(range(len(capture))):
-        left = np.flatnonzero(~seen)
-        pixels, depth = project(apply(invert(frame.T_world_camera), points[left]), frame.camera)
-        inside = ((pixels > -0.5) & (pixels < [frame.camera.width - 0.5, frame.camera.height - 0.5])).all(axis=1)
-        left = left[inside & (depth < reach)]
-        eye = frame.T_world_camera[:3, 3]
-        rays = np.hstack([np.broadcast_to(eye, (len(left), 3)), points[left] - eye]).astype(np.float32)
-        # The ray ends at t = 1 on the surface itself, so it is stopped just before.
-        seen[left] = ~scene.test_occlusions(o3d.core.Tensor(rays), tfar=0.998).numpy()
-    return seen
+    frames = list(capture.frames(range(len(capture))))
+    views = Views(np.array([frame.T_world_camera for frame in frames]), tuple(f.camera for f in frames), reach)
+    return seen(points, truth, views, MARGIN)
 
 
 if __name__ == "__main__":

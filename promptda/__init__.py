@@ -1,30 +1,51 @@
 """Prompt Depth Anything: metric depth at an image's resolution from the image with a coarse depth map.
 
-``load(name_or_path)`` gives a ``PromptedDepth``; ``model(image, prompt, valid=None)`` a ``Prediction``.
+``load(name_or_path)`` gives a network ready to predict; ``model(image, prompt, valid=None)`` gives a
+``Prediction``. ``load_foundation(name_or_path, architecture)`` gives one to be trained, ``save`` writes it.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from promptda.errors import WeightsError
+from promptda.errors import ExportError, WeightsError
 
 if TYPE_CHECKING:
+    from promptda.checkpoints import Network as Network
     from promptda.checkpoints import load as load
     from promptda.checkpoints import save as save
+    from promptda.depth_pro import DepthProArchitecture as DepthProArchitecture
+    from promptda.depth_pro import PromptedDepthPro as PromptedDepthPro
+    from promptda.foundation import load_foundation as load_foundation
     from promptda.network import Architecture as Architecture
     from promptda.network import Prediction as Prediction
     from promptda.network import PromptedDepth as PromptedDepth
 
 # Loaded on first use: torch takes seconds to import.
 _HOMES = {
-    "load": "promptda.checkpoints",
-    "save": "promptda.checkpoints",
     "Architecture": "promptda.network",
+    "DepthProArchitecture": "promptda.depth_pro",
+    "Network": "promptda.checkpoints",
     "Prediction": "promptda.network",
     "PromptedDepth": "promptda.network",
+    "PromptedDepthPro": "promptda.depth_pro",
+    "load": "promptda.checkpoints",
+    "load_foundation": "promptda.foundation",
+    "save": "promptda.checkpoints",
 }
 
-__all__ = ["Architecture", "Prediction", "PromptedDepth", "WeightsError", "load", "save"]
+__all__ = [
+    "Architecture",
+    "DepthProArchitecture",
+    "ExportError",
+    "Network",
+    "Prediction",
+    "PromptedDepth",
+    "PromptedDepthPro",
+    "WeightsError",
+    "load",
+    "load_foundation",
+    "save",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -11,7 +11,7 @@ AddPrompt = Callable[[int, Tensor], Tensor]  # (level, features) -> features
 
 
 class Decoder(nn.Module):
-    """Fuses a pyramid of four levels, finest first, into one map of twice the finest level's size."""
+    """Fuses a pyramid of four levels, finest first, into one map of the finest level's size."""
 
     def __init__(self, channels: tuple[int, int, int, int], features: int) -> None:
         super().__init__()
@@ -31,10 +31,11 @@ class Decoder(nn.Module):
             skip = self.narrow[level](pyramid[level])
             fused = skip if fused is None else fused + block.skip_unit(skip)
             fused = add_prompt(level, block.unit(fused))
-            height, width = pyramid[level - 1].shape[-2:] if level else (2 * n for n in fused.shape[-2:])
             # The released code enlarges first. A 1x1 convolution commutes with interpolation, whose
             # weights sum to one, and costs a quarter on the smaller map.
-            fused = F.interpolate(block.project(fused), (height, width), mode="bilinear", align_corners=True)
+            fused = block.project(fused)
+            if level:  # the head enlarges the finest
+                fused = F.interpolate(fused, pyramid[level - 1].shape[-2:], mode="bilinear", align_corners=True)
         assert fused is not None
         return fused
 
@@ -58,4 +59,4 @@ class ResidualUnit(nn.Module):
         self.conv2 = nn.Conv2d(features, features, kernel_size=3, padding=1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        return cast(Tensor, x + self.conv2(F.relu(self.conv1(F.relu(x)))))
+        return cast(Tensor, self.conv2(F.relu(self.conv1(F.relu(x)), inplace=True)).add_(x))

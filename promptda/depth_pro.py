@@ -1,13 +1,14 @@
 """Depth Pro as the foundation of prompted depth (arXiv:2412.14015, table 5; Bochkovskii et al., arXiv:2410.02073)."""
 
-from typing import cast
+from dataclasses import dataclass
+from typing import ClassVar, cast
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from promptda.decoder import AddPrompt, ResidualUnit
-from promptda.encoders.depth_pro import DepthPro, Size
+from promptda.encoders.depth_pro import SIZES, DepthPro, Size
 from promptda.encoders.standardisation import standardise
 from promptda.network import Prediction
 from promptda.normalisation import normalise, positive_pixels
@@ -15,6 +16,18 @@ from promptda.prompting.fusion import PromptFusion
 
 HIDDEN = 32  # channels of the head at its full size
 LEAST_INVERSE = 1e-4  # 1/m: ten kilometres, where Depth Pro ends as well
+
+
+@dataclass(frozen=True)
+class DepthProArchitecture:
+    """What a prompted Depth Pro is made of; files that we write carry it."""
+
+    encoder: str = "depth-pro"  # a name of encoders.depth_pro.SIZES
+    knows_mask: ClassVar[bool] = True  # as of Architecture
+
+    def __post_init__(self) -> None:
+        if self.encoder not in SIZES:
+            raise ValueError(f"DepthProArchitecture.encoder is {self.encoder!r}; there are {', '.join(SIZES)}")
 
 
 class PromptedDepthPro(nn.Module):
@@ -31,15 +44,20 @@ class PromptedDepthPro(nn.Module):
 
     stride = 1  # an image of any size is resized
 
-    def __init__(self, size: Size | None = None) -> None:
-        """The published size is meant by None."""
+    def __init__(self, architecture: DepthProArchitecture) -> None:
         super().__init__()
-        size = size or Size()
+        self.architecture = architecture
+        size = SIZES[architecture.encoder]
         self.standardise = standardise()
         self.encoder = DepthPro(size)
         self.decoder = Decoder(size.channels, size.features)
         self.prompting = new_prompting(size)
         self.head = Head(size.features)
+
+    @property
+    def fixed_size(self) -> int:
+        """Side of the square on which it works, pixels; an image given at this size is not resized again."""
+        return self.encoder.side
 
     def forward(
         self,

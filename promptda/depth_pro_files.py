@@ -1,20 +1,17 @@
-"""Published files of Depth Pro, read as the foundation of a prompted network."""
+"""Published files of Depth Pro, and what begins with them."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from promptda.checkpoints import KEYS_SHOWN, read
-from promptda.depth_pro import PromptedDepthPro, new_prompting
-from promptda.encoders.depth_pro import Size
-from promptda.errors import WeightsError
-from promptda.published_forms import Form, Tensors
+from promptda.depth_pro import DepthProArchitecture, PromptedDepthPro, new_prompting
+from promptda.published_forms import PROMPTING, Form, Tensors
+from promptda.tensor_files import as_expected, check_fit
 
 _VITS = ("patch", "image")
 _LEVELS = range(5)
 _BLOCKS = range(24)
-_PROMPTING = "prompting."  # prefix of what no foundation has
 _FIELD_OF_VIEW = ("fov.", "fov_model.")  # prefixes of a network that we leave out
 _MASK_TOKEN = "mask_token"  # of masked pretraining; one file has it, nothing reads it
 
@@ -71,36 +68,31 @@ def _head(theirs: str) -> Iterator[tuple[str, str]]:
         yield f"head.{ours}.", f"{theirs}{layer}."
 
 
-APPLE = Form("Apple", tuple(_apple()))
-TRANSFORMERS = Form("Hugging Face", tuple(_transformers()), splits_attention=True)
+_MARK = "encoder.patch_vit.cls_token"
+
+APPLE = Form("Apple", tuple(_apple()), _MARK)
+TRANSFORMERS = Form("Hugging Face Depth Pro", tuple(_transformers()), _MARK, splits_attention=True)
+
+DEPTH_PRO_FORMS = (APPLE, TRANSFORMERS)
 
 
-def load_depth_pro(path: Path, size: Size | None = None) -> PromptedDepthPro:
-    """Depth Pro with a new prompt branch from ``depth_pro.pt`` or the safetensors of ``transformers``' DepthPro.
+def start_depth_pro(path: Path, tensors: Tensors, form: Form, architecture: DepthProArchitecture) -> PromptedDepthPro:
+    """Depth Pro with these tensors as float32; if the file lacks prompt branches they are new, without effect.
 
     Raises:
-        WeightsError: no such file, damaged file, tensors that do not fit.
+        WeightsError: tensors that do not fit.
     """
-    try:
-        tensors, _ = read(path)
-    except OSError as problem:
-        raise WeightsError(f"{path}: cannot be read ({problem.strerror or problem})") from problem
     tensors = {
         key: tensor
         for key, tensor in tensors.items()
         if not key.startswith(_FIELD_OF_VIEW) and not key.endswith(_MASK_TOKEN)
     }
     with torch.device("meta"):  # shapes only: a billion random numbers would be replaced
-        model = PromptedDepthPro(size)
-    state = model.state_dict()
-    foundation: Tensors = {key: tensor for key, tensor in state.items() if not key.startswith(_PROMPTING)}
-    form = TRANSFORMERS if any(key.startswith("depth_pro.") for key in tensors) else APPLE
-    expected = {key: tensor.shape for key, tensor in form.from_ours(foundation).items()}
-    found = {key: tensor.shape for key, tensor in tensors.items()}
-    wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
-    if wrong:
-        shown = ", ".join(wrong[:KEYS_SHOWN])
-        raise WeightsError(f"{path}: not a Depth Pro network, {len(wrong)} tensors do not fit: {shown}")
-    model.prompting = new_prompting(model.encoder.size)
-    model.load_state_dict({key: t.float() for key, t in form.to_ours(tensors).items()}, strict=False, assign=True)
-    return model.eval()
+        model = PromptedDepthPro(architecture)
+    expected = model.state_dict()
+    if not any(key.startswith(PROMPTING) for key in tensors):
+        expected = {key: tensor for key, tensor in expected.items() if not key.startswith(PROMPTING)}
+        model.prompting = new_prompting(model.encoder.size)
+    check_fit(path, tensors, form.from_ours(expected), architecture.encoder)
+    model.load_state_dict(as_expected(form.to_ours(tensors), expected), strict=False, assign=True)
+    return model

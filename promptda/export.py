@@ -42,9 +42,9 @@ class Agreement:
 
 
 def to_onnx(model: PromptedDepth, path: Path, half: bool = False) -> Agreement:
-    """Write one file that maps ``image`` (1, 3, H, W) and ``prompt`` (1, 1, h, w) to ``depth`` (1, 1, H, W).
+    """Write one file that maps ``image`` (b, 3, H, W) and ``prompt`` (b, 1, h, w) to ``depth`` (b, 1, H, W).
 
-    All are float32, as in ``PromptedDepth.forward``; H and W are any multiples of the stride, h and w
+    All are float32, as in ``PromptedDepth.forward``; H and W are any multiples of the stride, b, h and w
     are free. Pixels of the prompt that are 0, negative or not finite are unknown. A network with
     ``uncertainty`` gives it as a second output. With ``half``, weights and arithmetic are float16.
 
@@ -91,19 +91,23 @@ class _Exported(nn.Module):
 
 def _write(model: PromptedDepth, path: Path, half: bool) -> None:
     stride = model.stride
-    image = torch.zeros(1, 3, 3 * stride, 5 * stride)
-    prompt = torch.ones(1, 1, GREATEST_PROMPT, GREATEST_PROMPT - 1)
+    image = torch.zeros(2, 3, 3 * stride, 5 * stride)  # sizes of 1 would be taken for fixed
+    prompt = torch.ones(2, 1, GREATEST_PROMPT, GREATEST_PROMPT - 1)
     rows, columns = (torch.export.Dim(name, min=2, max=GREATEST_GRID) for name in ("rows", "columns"))
+    batch = torch.export.Dim("batch")
     free = torch.export.Dim.DYNAMIC
     exported = _Exported(copy.deepcopy(model).half() if half else model, torch.half if half else torch.float)
-    with _positions_by_operations(exported), _quiet(), torch.no_grad():
+    with positions_by_operations(exported), _quiet(), torch.no_grad():
         outputs = ["depth", "uncertainty"][: len(exported(image, prompt[..., :8, :8]))]
         program = torch.onnx.export(
             exported.eval(),
             (image, prompt),
             input_names=["image", "prompt"],
             output_names=outputs,
-            dynamic_shapes={"image": {2: stride * rows, 3: stride * columns}, "prompt": {2: free, 3: free}},
+            dynamic_shapes={
+                "image": {0: batch, 2: stride * rows, 3: stride * columns},
+                "prompt": {0: batch, 2: free, 3: free},
+            },
             dynamo=True,
             verbose=False,
         )
@@ -129,13 +133,13 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _positions_by_operations(exported: nn.Module) -> Iterator[None]:
-    """Let position embeddings follow the size of the image.
+def positions_by_operations(network: nn.Module) -> Iterator[None]:
+    """Let position embeddings follow the size of the image, for a trace of ``network`` within the block.
 
     Traced as it is, their interpolation is frozen at the scale of the traced image, and the file
     would be silently wrong at every other size.
     """
-    transformers = [module for module in exported.modules() if isinstance(module, VisionTransformer)]
+    transformers = [module for module in network.modules() if isinstance(module, VisionTransformer)]
     for vit in transformers:
         vit.position = MethodType(position, vit)  # type: ignore[method-assign]
     try:

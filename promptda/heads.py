@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from promptda.prompting.zero import zeroed
+from promptda.strips import LazyMap, convolved, enlarged, known, strips
 
 HIDDEN = 32  # channels at the image's resolution
 MIN_UNCERTAINTY = 1e-3  # Laplace scale of log depth: a millimetre at a metre, which no sensor here reaches
@@ -15,7 +16,11 @@ INITIAL_UNCERTAINTY = 0.02  # about the error of a phone's LiDAR
 
 
 class DepthHead(nn.Module):
-    """One channel: depth in the space whose ``activation`` ends it."""
+    """One channel: depth in the space whose ``activation`` ends it.
+
+    Its maps are the greatest of the network, at twice the size of the features, then at the image's.
+    It works in strips of them when it can.
+    """
 
     def __init__(self, features: int, activation: nn.Module) -> None:
         super().__init__()
@@ -25,13 +30,23 @@ class DepthHead(nn.Module):
         self.activation = activation
 
     def forward(self, features: Float[Tensor, "b c h w"], height: int, width: int) -> Float[Tensor, "b outputs H W"]:
-        depth: Tensor = self.activation(self.conv3(self.hidden(features, height, width)))
-        return depth
+        hidden = self.hidden(features, height, width)
+        row_values = width * max(self.conv2.in_channels, HIDDEN)
+        outputs = [
+            self.outputs(F.relu(hidden.rows(first, last), inplace=True))
+            for first, last in strips(height, features, row_values)
+        ]
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
 
-    def hidden(self, features: Float[Tensor, "b c h w"], height: int, width: int) -> Float[Tensor, "b hidden H W"]:
-        """What the last convolution sees."""
-        x = F.interpolate(self.conv1(features), (height, width), mode="bilinear", align_corners=True)
-        return F.relu(self.conv2(x))
+    def hidden(self, features: Float[Tensor, "b c h w"], height: int, width: int) -> LazyMap:
+        """The map of ``HIDDEN`` channels before its ReLU."""
+        twice = enlarged(known(features), 2 * features.shape[2], 2 * features.shape[3])
+        return convolved(enlarged(convolved(twice, self.conv1), height, width), self.conv2)
+
+    def outputs(self, hidden: Float[Tensor, "b hidden h w"]) -> Float[Tensor, "b outputs h w"]:
+        """What the head says of each pixel, from that pixel's hidden channels."""
+        depth: Tensor = self.activation(self.conv3(hidden))
+        return depth
 
 
 class LaplaceHead(DepthHead):
@@ -47,10 +62,9 @@ class LaplaceHead(DepthHead):
         # The inverse of the softplus below.
         nn.init.constant_(self.uncertainty.bias, math.log(math.expm1(INITIAL_UNCERTAINTY - MIN_UNCERTAINTY)))
 
-    def forward(self, features: Float[Tensor, "b c h w"], height: int, width: int) -> Float[Tensor, "b outputs H W"]:
-        hidden = self.hidden(features, height, width)
+    def outputs(self, hidden: Float[Tensor, "b hidden h w"]) -> Float[Tensor, "b outputs h w"]:
         uncertainty = MIN_UNCERTAINTY + F.softplus(self.uncertainty(hidden))
-        return torch.cat([self.activation(self.conv3(hidden)), uncertainty], dim=1)
+        return torch.cat([super().outputs(hidden), uncertainty], dim=1)
 
 
 HEADS: dict[str, type[DepthHead]] = {"depth": DepthHead, "laplace": LaplaceHead}

@@ -13,8 +13,8 @@ from promptda.encoders.catalogue import build_encoder, encoder_names
 from promptda.encoders.standardisation import IMAGE_MEAN, IMAGE_STD
 from promptda.heads import HEADS
 from promptda.normalisation import normalisation_named
+from promptda.precision import full_precision
 from promptda.prompting.designs import design_named
-from promptda.prompting.masked_fusion import MaskedFusion
 
 FEATURES = {"vits": 64, "vitb": 128, "vitl": 256, "vitg": 384}  # the released decoder's width for each encoder
 
@@ -43,7 +43,7 @@ class Architecture:
     @property
     def knows_mask(self) -> bool:
         """Whether it is better told which pixels of the prompt were measured; the released ones know no mask."""
-        return self.prompting == MaskedFusion.name or self.normalisation != "range"
+        return design_named(self.prompting).knows_mask or self.normalisation != "range"
 
     @classmethod
     def released(cls, encoder: str) -> "Architecture":
@@ -66,6 +66,7 @@ class PromptedDepth(nn.Module):
     on the normalised depth.
     """
 
+    fixed_size: int | None = None  # side of a square on which alone a network works, pixels; this one is free
     image_mean: Tensor
     image_std: Tensor
 
@@ -108,11 +109,19 @@ class PromptedDepth(nn.Module):
         height, width = image.shape[-2:]
         if height % self.stride or width % self.stride:
             raise ValueError(f"image is {width}x{height}; both sides must be multiples of {self.stride}")
-        known = self.normalisation.known(prompt, valid)
-        unit_prompt, scale = self.normalisation.apply(prompt, known)
-        network_prompt = torch.cat([unit_prompt, known.to(unit_prompt.dtype)], dim=1).to(image.dtype)
+        with full_precision(image.device):
+            known = self.normalisation.known(prompt, valid)
+            unit_prompt, scale = self.normalisation.apply(prompt, known)
+            network_prompt = torch.cat([unit_prompt, known.to(unit_prompt.dtype)], dim=1).to(image.dtype)
+        # Channels last, as the transformer's maps are: a prompt in another order would be turned at each level.
+        network_prompt = network_prompt.contiguous(memory_format=torch.channels_last)
 
         pyramid = self.prompting.encode(self.encoder, (image - self.image_mean) / self.image_std, network_prompt)
-        features = self.decoder(pyramid, partial(self.prompting.fuse, prompt=network_prompt))
-        unit_depth, *rest = self.head(features, height, width).to(prompt.dtype).split(1, dim=1)
-        return Prediction(scale.to_metres(unit_depth), *rest)
+        # Under autocast too decoder and head compute in the precision of their weights: bfloat16 in the decoder
+        # doubled the error of the depth, and a sigmoid in it gives steps of a 256th of the prompt's range.
+        with full_precision(image.device):
+            pyramid = [level.to(self.head.conv1.weight.dtype) for level in pyramid]
+            features = self.decoder(pyramid, partial(self.prompting.fuse, prompt=network_prompt))
+            outputs = self.head(features, height, width)
+            unit_depth, *rest = outputs.to(prompt.dtype).split(1, dim=1)
+            return Prediction(scale.to_metres(unit_depth), *rest)

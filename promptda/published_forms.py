@@ -10,6 +10,8 @@ from promptda.encoders import dinov2
 
 Tensors = dict[str, Tensor]
 
+PROMPTING = "prompting."  # prefix of a prompt design's tensors, which no foundation has
+
 _LEVELS = range(4)
 _BLOCKS = range(dinov2.MAX_DEPTH)
 _QKV = ("query", "key", "value")
@@ -21,7 +23,9 @@ class Form:
 
     name: str
     pairs: tuple[tuple[str, str], ...]
+    mark: str = "encoder.vit.cls_token"  # our name of a tensor by which to know this form
     splits_attention: bool = False  # query, key and value are three matrices, not one
+    encoder_only: bool = False  # a bare DINOv2: nothing that makes depth of it
 
     def key(self, ours: str) -> str:
         """Their name of one of our tensors that is not split."""
@@ -142,4 +146,19 @@ TRANSFORMERS = Form(
     ),
 )
 
-FORMS = (OURS, OFFICIAL, TRANSFORMERS)
+DINOV2 = Form(
+    "DINOv2",
+    encoder_only=True,
+    pairs=(("encoder.vit.patch_embed.", "patch_embed.proj."), ("encoder.vit.", "")),
+)
+
+_BACKBONE = "backbone."
+
+DINOV2_TRANSFORMERS = Form(
+    "Hugging Face DINOv2",
+    encoder_only=True,
+    splits_attention=True,
+    pairs=tuple((ours, theirs.removeprefix(_BACKBONE)) for ours, theirs in TRANSFORMERS.pairs if _BACKBONE in theirs),
+)
+
+FORMS = (OURS, OFFICIAL, TRANSFORMERS, DINOV2, DINOV2_TRANSFORMERS)

@@ -2,7 +2,7 @@
 
 import contextlib
 import csv
-import io
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from recon import atomic
-from recon.captures.base import Capture
+from recon.captures.base import CAMERA_NAME, MAIN_CAMERA, Capture
 from recon.depth.depth_io import DepthFormat, colour_depth, encode_jpeg, write_depth
 from recon.depth.depth_map import DepthMap
 from recon.depth.side_by_side import SideBySide
@@ -19,8 +19,8 @@ from recon.fates import Fates
 from recon.geometry.camera import Camera
 from recon.geometry.resampling import resize_depth, resize_image
 from recon.keyframes import choose_windows
-from recon.plan import confidence, depth_of_frames, depth_source, run_metrics, table_with_poses
-from recon.run_folder import RunFolder
+from recon.plan import confidence, depth_of_frames, depth_source, max_depth, posed, run_metrics
+from recon.run_folder import CAMERAS, RunFolder, frame_stem
 from recon.settings import Settings
 from recon.stages import DepthView, sensor_samples, surviving
 from recon.stream import Progress, Stopwatch, counted
@@ -30,7 +30,6 @@ COLOUR_PERCENTILES = (2.0, 98.0)
 VIDEO_FPS = 15
 PREVIEWS = "preview"
 VIDEO = "side_by_side.mp4"
-CAMERAS = "cameras.csv"
 LOG = "log.txt"
 METRICS = "metrics.json"  # written last, so it tells a finished run
 
@@ -48,7 +47,7 @@ def write_depth_maps(
     Maps of an earlier run in the same folder are removed first. Returns the run's metrics. Raises a
     ``ReconError`` whose sentence says what a person can do.
     """
-    table = table_with_poses(capture, settings)
+    capture, table = posed(capture, settings, progress)
     fates = Fates(table)
     windows = choose_windows(table, settings, fates)
     low, high = _colour_range(capture, [window[0] for window in windows], settings)
@@ -56,25 +55,26 @@ def write_depth_maps(
     run = RunFolder(out)
     _clear(out)
     (out / PREVIEWS).mkdir(exist_ok=True)
-    run.write_settings(settings)
+    run.write_settings(dataclasses.replace(settings, max_depth=max_depth(settings, table)))
     clocks = {stage: Stopwatch() for stage in ("decode", "depth", "write")}
-    cameras: list[tuple[int, Camera]] = []
+    cameras: list[tuple[int, str, Camera]] = []
     try:
         with SideBySide(out / VIDEO, VIDEO_FPS) if video else contextlib.nullcontext() as film:
             depths = depth_of_frames(capture, windows, source, settings.workers, clocks, progress)
             for item in counted(surviving(depths, fates), "write", len(windows), progress):
                 with clocks["write"]:
                     depth_map = _at_asked_size(item, settings)
-                    index = int(table.index[item.row])
-                    write_depth(out / f"{index:06d}", depth_map.depth, file_format)
+                    index, camera = int(table.index[item.row]), table.camera_name[item.row]
+                    stem = frame_stem(index, camera)
+                    write_depth(out / stem, depth_map.depth, file_format)
                     colours = colour_depth(depth_map.depth, low, high)
-                    atomic.write_bytes(out / PREVIEWS / f"{index:06d}.jpg", encode_jpeg(colours))
-                    cameras.append((index, depth_map.camera))
+                    atomic.write_bytes(out / PREVIEWS / f"{stem}.jpg", encode_jpeg(colours))
+                    cameras.append((index, camera, depth_map.camera))
                     if film is not None:
                         film.write(_beside(item.view.image, colours), colours)
     finally:
         run.write_frames(fates)
-        atomic.write_bytes(out / CAMERAS, _cameras_csv(cameras).encode())
+        run.write_cameras(cameras)
     run.write_trajectory(table.timestamp[fates.used], table.T_world_camera[fates.used])
     metrics = {**run_metrics(capture, settings, fates, clocks), "out": str(out)}
     run.write_metrics(metrics)
@@ -91,12 +91,13 @@ def _clear(folder: Path) -> None:
         if any(path.name != LOG for path in folder.iterdir()):
             raise UsageError(f"{folder}: holds files that no depth run wrote; choose an empty folder or a new one")
         return
-    for line in earlier.read_text("utf-8").splitlines()[1:]:
-        stem = line.split(",")[0]
-        if stem.isdecimal():
-            (folder / PREVIEWS / f"{int(stem):06d}.jpg").unlink(missing_ok=True)
+    for row in csv.DictReader(earlier.read_text("utf-8").splitlines()):
+        index, camera = row.get("index") or "", row.get("camera") or MAIN_CAMERA
+        if index.isdecimal() and CAMERA_NAME.fullmatch(camera):
+            stem = frame_stem(int(index), camera)
+            (folder / PREVIEWS / f"{stem}.jpg").unlink(missing_ok=True)
             for suffix in (".png", ".exr", ".npz", ".units.json"):
-                (folder / f"{int(stem):06d}{suffix}").unlink(missing_ok=True)
+                (folder / f"{stem}{suffix}").unlink(missing_ok=True)
     (folder / VIDEO).unlink(missing_ok=True)
     (folder / METRICS).unlink(missing_ok=True)
 
@@ -109,7 +110,9 @@ def holds_finished_run(folder: Path) -> bool:
 
 
 def _colour_range(capture: Capture, rows: list[int], settings: Settings) -> tuple[float, float]:
-    samples = sensor_samples(capture, rows, COLOUR_SAMPLES, confidence(settings), settings.max_depth)
+    samples = sensor_samples(
+        capture, rows, COLOUR_SAMPLES, confidence(settings, capture.table), max_depth(settings, capture.table)
+    )
     known = [depth_map.depth[depth_map.depth > 0] for _, depth_map in samples]
     low, high = np.percentile(np.concatenate(known), COLOUR_PERCENTILES)
     return float(low), float(high)
@@ -131,14 +134,3 @@ def _beside(
     """The image at the depth's size; black where there is none."""
     height, width = colours.shape[:2]
     return np.zeros_like(colours) if image is None else resize_image(image, width, height)
-
-
-def _cameras_csv(cameras: list[tuple[int, Camera]]) -> str:
-    """Pinhole intrinsics of each depth map, pixels; the centre of the first pixel is (0, 0)."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["index", "width", "height", "fx", "fy", "cx", "cy"])
-    for index, camera in cameras:
-        intrinsics = (f"{value:.6f}" for value in (camera.fx, camera.fy, camera.cx, camera.cy))
-        writer.writerow([index, camera.width, camera.height, *intrinsics])
-    return text.getvalue()

@@ -85,15 +85,15 @@ class Fates:
         return ", ".join(f"{count} {reason}" for reason, count in self.skipped().items()) or "the capture is empty"
 
     def to_csv(self) -> str:
-        """The table of frames: index, timestamp, state, reason; an unfinished run leaves undecided ones."""
+        """The table of frames: index, timestamp, state, reason, camera; an unfinished run leaves undecided ones."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["index", "timestamp", "state", "reason"])
+        writer.writerow(["index", "timestamp", "state", "reason", "camera"])
         for row, reason in enumerate(self._reasons):
             stamp = np.format_float_positional(self._table.timestamp[row], trim="0")
             state = {USED: USED, "": UNDECIDED}.get(reason, SKIPPED)
             told = reason if state == SKIPPED else self._notes.get(row, "")
-            writer.writerow([int(self._table.index[row]), stamp, state, told])
+            writer.writerow([int(self._table.index[row]), stamp, state, told, self._table.camera_name[row]])
         return text.getvalue()
 
 

@@ -5,26 +5,28 @@ from typing import Any
 
 import numpy as np
 
-from recon.captures.base import Capture, SensorDepth
+from recon.captures.base import Capture, LidarSweep, SensorDepth
 from recon.captures.checks import depth_fault, pose_faults
 from recon.errors import CaptureError
 from recon.geometry.projection import backproject
 from recon.geometry.trajectory import path_length
 from recon.geometry.transforms import apply
+from recon.prompts.from_lidar import sensor_depth
+from recon.surroundings import surroundings
 
 SAMPLED_FRAMES = 24  # whose depth is looked at
 EXTENT_STRIDE_PX = 4  # of a depth map's pixels, every fourth along each axis is enough for an extent
 EXTENT_PERCENTILES = (1.0, 99.0)  # of the points, so that a few stray ones do not count as the scene
-MAX_EXTENT_DEPTH = 5.0  # metres
 
 
 def inspect_capture(capture: Capture) -> dict[str, Any]:
     """Facts about a capture as plain values, ready for JSON; depth facts come from a sample of frames.
 
-    ``extent_m`` is the box of the points within 5 m, ``depth_range_m`` the 1st and 99th percentile of
+    ``extent_m`` is the box of the points within 5 m, on drives 60 m, ``depth_range_m`` the 1st and 99th percentile of
     known depth, ``confidence_share`` the shares of levels 0, 1, 2 or None where the format has none.
     """
     table = capture.table
+    usual = surroundings(table)
     faults = pose_faults(table)
     tracked = np.array([fault == "" for fault in faults])
     T_world_camera = table.T_world_camera[tracked]
@@ -39,6 +41,7 @@ def inspect_capture(capture: Capture) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "name": capture.name,
         "format": capture.format,
+        "cameras": sorted(set(table.camera_name)),
         "frames": len(table),
         "frames_with_image": int(table.has_image.sum()),
         "frames_with_depth": int(table.has_depth.sum()),
@@ -63,6 +66,8 @@ def inspect_capture(capture: Capture) -> dict[str, Any]:
         except CaptureError as error:
             unreadable.append(str(error))
             continue
+        if isinstance(sensor, LidarSweep):
+            sensor = sensor_depth(sensor, usual.prompt_depth)
         if sensor is not None and not depth_fault(sensor.depth):
             sensors.append(sensor)
             poses.append(table.T_world_camera[frame.row])
@@ -70,19 +75,19 @@ def inspect_capture(capture: Capture) -> dict[str, Any]:
         what = f"depth unreadable in a sample of {len(picks)}"
         problems.append({"what": what, "count": len(unreadable), "effect": "dropped", "example": unreadable[0]})
     if sensors:
-        facts.update(_depth_facts(sensors, poses))
+        facts.update(_depth_facts(sensors, poses, usual.max_depth))
     facts["problems"] = problems
     return facts
 
 
-def _depth_facts(sensors: list[SensorDepth], poses: list[np.ndarray]) -> dict[str, Any]:
+def _depth_facts(sensors: list[SensorDepth], poses: list[np.ndarray], max_depth: float) -> dict[str, Any]:
     depth = np.concatenate([sensor.depth[sensor.depth > 0] for sensor in sensors])
     confidence = [sensor.confidence.ravel() for sensor in sensors if sensor.confidence is not None]
     shares = np.bincount(np.concatenate(confidence), minlength=3)[:3] if confidence else None
     points = []
     for sensor, T_world_camera in zip(sensors, poses, strict=True):
         grid = backproject(sensor.depth, sensor.camera)[::EXTENT_STRIDE_PX, ::EXTENT_STRIDE_PX].reshape(-1, 3)
-        near = (grid[:, 2] > 0) & (grid[:, 2] <= MAX_EXTENT_DEPTH)
+        near = (grid[:, 2] > 0) & (grid[:, 2] <= max_depth)
         points.append(apply(T_world_camera, grid[near].astype(np.float64)))
     cloud = np.concatenate(points)
     box = np.ptp(np.percentile(cloud, EXTENT_PERCENTILES, axis=0), axis=0) if len(cloud) else np.zeros(3)

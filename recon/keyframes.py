@@ -10,17 +10,13 @@ from recon.errors import CaptureError
 from recon.fates import Fates
 from recon.geometry.transforms import rotation_angle
 from recon.settings import Settings
+from recon.surroundings import Surroundings, surroundings
 
-# A frame is a new view once the camera has moved or turned so far since the last one: at 2 m that
-# shifts the picture by about 3 % of its width, and each surface is still seen by dozens of frames.
-NEW_VIEW_DISTANCE = 0.06  # metres
-NEW_VIEW_TURN = np.deg2rad(5.0)
-# Or once it has made a good part of that motion in the time between two frames of an app that records 5 a second:
-# slow looks repay their time in less noise, and such apps have chosen already.
+# A frame is a new view too once it has made a good part of the motion to one in the time between two frames of an
+# app that records 5 a second: slow looks repay their time in less noise, and such apps have chosen already.
 SLOW_VIEW_SECONDS = 0.19
 SLOW_VIEW_SHARE = 0.4
 WINDOW_SHARE = 0.35  # of that motion, within which a sharper frame may stand in
-MAX_WINDOW = 4  # frames of which the sharpest is taken
 RARE_PICTURES = 0.5  # share of frames below which none with a picture is passed over: the 3D Scanner App's have a third
 SHARPNESS_WIDTH_PX = 480  # compared at this width, where sensor noise is averaged away
 
@@ -38,11 +34,15 @@ def choose_windows(table: FrameTable, settings: Settings, fates: Fates) -> list[
     if not usable:
         raise CaptureError(f"no usable frame among {len(table)}: {fates.summary()}")
 
-    if settings.keyframes == "auto":
-        windows = _windows_by_motion(table, usable)
-    else:
-        every = 1 if settings.keyframes == "all" else int(settings.keyframes)
-        windows = [[row] for row in usable[::every]]
+    windows = []
+    for camera in sorted(set(table.camera_name)):
+        of_camera = [row for row in usable if table.camera_name[row] == camera]
+        if settings.keyframes == "auto":
+            windows += _windows_by_motion(table, of_camera)
+        else:
+            every = 1 if settings.keyframes == "all" else int(settings.keyframes)
+            windows += [[row] for row in of_camera[::every]]
+    windows.sort()
     chosen = {row for window in windows for row in window}
     for row in usable:
         if row not in chosen:
@@ -58,25 +58,26 @@ def choose_windows(table: FrameTable, settings: Settings, fates: Fates) -> list[
 
 def _windows_by_motion(table: FrameTable, usable: list[int]) -> list[list[int]]:
     windows: list[list[int]] = []
-    pictures_are_rare = table.has_image[usable].mean() < RARE_PICTURES
+    usual = surroundings(table)
+    pictures_are_rare = bool(usable) and table.has_image[usable].mean() < RARE_PICTURES
     for row in usable:
-        motion = _motion(table, windows[-1][0], row) if windows else np.inf
+        motion = _motion(table, windows[-1][0], row, usual) if windows else np.inf
         colours = pictures_are_rare and table.has_image[row]
         waited = bool(windows) and table.timestamp[row] - table.timestamp[windows[-1][0]] >= SLOW_VIEW_SECONDS
         if motion >= 1 or (waited and motion > SLOW_VIEW_SHARE) or (colours and motion > WINDOW_SHARE):
             windows.append([row])
-        elif motion <= WINDOW_SHARE and len(windows[-1]) < MAX_WINDOW:
+        elif motion <= WINDOW_SHARE and len(windows[-1]) < usual.view_frames:
             windows[-1].append(row)
     # Where some frames have colour, those without would only stand in the way of the colour.
     return [[row for row in window if table.has_image[row]] or window[:1] for window in windows]
 
 
-def _motion(table: FrameTable, earlier: int, later: int) -> float:
+def _motion(table: FrameTable, earlier: int, later: int, usual: Surroundings) -> float:
     """Motion between two rows as a share of what makes a new view."""
     T_earlier, T_later = table.T_world_camera[earlier], table.T_world_camera[later]
     distance = float(np.linalg.norm(T_later[:3, 3] - T_earlier[:3, 3]))
     turn = float(rotation_angle(T_earlier[:3, :3].T @ T_later[:3, :3]))
-    return max(distance / NEW_VIEW_DISTANCE, turn / NEW_VIEW_TURN)
+    return max(distance / usual.view_metres, turn / usual.view_radians)
 
 
 def _in_range(index: int, settings: Settings) -> bool:

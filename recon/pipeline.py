@@ -1,5 +1,6 @@
 """The whole line: a capture goes in, frames flow once from left to right, a metric mesh comes out."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +16,17 @@ from recon.fusion.mesh import Mesh, clean, simplify
 from recon.fusion.mesh_files import check_mesh_path, write_mesh
 from recon.fusion.sizing import check_memory, choose_truncation, choose_voxel_size, estimate_memory
 from recon.fusion.volume import INITIAL_BLOCKS, Volume
+from recon.geometry.camera import Camera
 from recon.keyframes import choose_windows
 from recon.memory import available_memory, peak_memory_mb
-from recon.plan import confidence, depth_of_frames, depth_source, run_metrics, table_with_poses
+from recon.moving_objects import Moved, without_moving
+from recon.plan import confidence, depth_of_frames, depth_source, max_depth, posed, run_metrics
 from recon.report.preview import render_preview
 from recon.run_folder import RunFolder
 from recon.settings import Settings
 from recon.stages import WithoutEdges, each, sensor_samples, surviving
 from recon.stream import Progress, Stopwatch, counted
+from recon.surroundings import surroundings
 
 STAGES = ("decode", "depth", "fuse", "mesh", "picture")  # the first three at the same time
 SIZING_SAMPLES = 24  # frames looked at to choose the voxel size and to foresee the memory
@@ -65,23 +69,30 @@ def reconstruct(
     """
     out = Path(out)
     check_mesh_path(out)
-    table = table_with_poses(capture, settings)
+    capture, table = posed(capture, settings, progress)
     require_fitting_poses(capture, table)
+    farthest = max_depth(settings, table)
+    moved = Moved()
     run = RunFolder(Path(run_folder) if run_folder else out.with_name(f"{out.stem}_run"))
-    run.write_settings(settings)
+    run.write_settings(dataclasses.replace(settings, max_depth=farthest))
     source = depth_source(settings, capture, run.depth, resume)
     clocks = {stage: Stopwatch() for stage in STAGES}
     fates = Fates(table)
+    cameras: list[tuple[int, str, Camera]] = []
     try:
         windows = choose_windows(table, settings, fates)
         volume = _sized_volume(capture, table, windows, settings)
         depths = depth_of_frames(capture, windows, source, settings.workers, clocks, progress)
-        fusable = each(depths, WithoutEdges(settings.max_depth), clocks["fuse"])
+        if table.on_vehicle:
+            depths = without_moving(depths, table.T_world_camera, moved, clocks["fuse"])
+        fusable = each(depths, WithoutEdges(farthest, surroundings(table).edge_jump), clocks["fuse"])
         for item in counted(surviving(fusable, fates), "fuse", len(windows), progress):
             with clocks["fuse"]:
                 volume.integrate(item.depth_map, item.view.image, table.T_world_camera[item.row])
+                cameras.append((int(table.index[item.row]), table.camera_name[item.row], item.depth_map.camera))
     finally:
         run.write_frames(fates)
+    run.write_cameras(cameras)
     run.write_trajectory(table.timestamp[fates.used], table.T_world_camera[fates.used])
     peaks = {"frames": peak_memory_mb()}
 
@@ -107,6 +118,7 @@ def reconstruct(
         **run_metrics(capture, settings, fates, clocks),
         **_mesh_facts(mesh),
         **volume_facts,
+        **({"moving_share": round(moved.share, 5)} if table.on_vehicle else {}),
         "frames_to_believe": frames_to_believe(len(fates.used)),
         "world_up": capture.up,
         "mesh": str(out),
@@ -129,11 +141,12 @@ def frames_to_believe(used: int) -> int:
 def _sized_volume(capture: Capture, table: FrameTable, windows: Sequence[Sequence[int]], settings: Settings) -> Volume:
     """A volume whose voxels fit what a few frames show, once its memory is known to suffice."""
     rows = [window[0] for window in windows]
-    samples = sensor_samples(capture, rows, SIZING_SAMPLES, confidence(settings), settings.max_depth)
-    posed = [(depth_map, table.T_world_camera[row]) for row, depth_map in samples]
-    voxel_size = settings.voxel_size or choose_voxel_size(posed, settings.max_depth)
-    truncation = choose_truncation(voxel_size, posed, settings.max_depth)
-    estimate = estimate_memory(posed, len(rows), voxel_size, truncation, settings.max_depth)
+    farthest = max_depth(settings, table)
+    samples = sensor_samples(capture, rows, SIZING_SAMPLES, confidence(settings, table), farthest)
+    views = [(depth_map, table.T_world_camera[row]) for row, depth_map in samples]
+    voxel_size = settings.voxel_size or choose_voxel_size(views, farthest)
+    truncation = choose_truncation(voxel_size, views, farthest)
+    estimate = estimate_memory(views, len(rows), voxel_size, truncation, farthest)
     free = available_memory()
     logger.info(
         "%d of %d frames chosen; voxels of %g m, truncation %.3f m, about %d blocks, %.2f of %.2f GB free",
@@ -144,7 +157,7 @@ def _sized_volume(capture: Capture, table: FrameTable, windows: Sequence[Sequenc
     return Volume(
         voxel_size,
         truncation,
-        settings.max_depth,
+        farthest,
         origin,
         capacity=max(int(SPARE_BLOCKS * estimate.blocks), INITIAL_BLOCKS),
     )

@@ -1,40 +1,55 @@
 """What a run is going to do: its poses, its frames, and whose depth they get."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from recon.captures.base import Capture, FrameTable
+from recon.captures.drive import Drive
 from recon.depth.cache import DepthCache, table_identity
+from recon.depth.placement import placement
 from recon.depth.predictor import Predictor, weights_identity
+from recon.errors import UsageError
 from recon.fates import Fates
 from recon.memory import peak_memory_mb
+from recon.poses.drives import drive_trajectory
 from recon.poses.files import poses_from_file
 from recon.settings import Settings
-from recon.stages import DepthView, Lost, MeasuredDepth, PredictedDepth, View, decode, each
+from recon.stages import DepthView, Lost, MeasuredDepth, PredictedDepth, decode, each, in_groups
 from recon.stream import Progress, Stopwatch, Stream, ahead, counted
+from recon.surroundings import surroundings
 
-SENSOR_CONFIDENCE = 2  # of depth that is fused as it was measured
 PROMPT_CONFIDENCE = 1  # of depth that prompts the network
 FRAMES_AHEAD = 2  # frames that wait between two stages; an image has 8 MB, 36 MB at 4K
 
-DepthSource = Callable[[View], DepthView | Lost]
+DepthSource = MeasuredDepth | PredictedDepth
 
 
-def table_with_poses(capture: Capture, settings: Settings) -> FrameTable:
-    """The capture's table, with the poses that the settings name."""
+def posed(capture: Capture, settings: Settings, progress: Progress) -> tuple[Capture, FrameTable]:
+    """The capture as the settings want to see it, and its table with the poses that they name."""
+    if isinstance(capture, Drive):
+        drive = capture.select(settings.cameras, settings.sweeps, drive_trajectory(capture, settings, progress))
+        return drive, drive.table
+    if settings.cameras is not None or settings.poses == "lidar":
+        raise UsageError(f"{capture.name}: --camera and --poses lidar are for drives, and this is {capture.format}")
     if settings.poses == "capture":
-        return capture.table
-    return dataclasses.replace(capture.table, T_world_camera=poses_from_file(Path(settings.poses), capture.table))
+        return capture, capture.table
+    T_world_camera = poses_from_file(Path(settings.poses), capture.table)
+    return capture, dataclasses.replace(capture.table, T_world_camera=T_world_camera)
 
 
-def confidence(settings: Settings) -> int:
+def confidence(settings: Settings, table: FrameTable) -> int:
     """The least confidence of the sensor's depth that counts, in what is fused or in what prompts the network."""
     if settings.min_confidence is not None:
         return settings.min_confidence
-    return PROMPT_CONFIDENCE if settings.uses_model else SENSOR_CONFIDENCE
+    return PROMPT_CONFIDENCE if settings.uses_model else surroundings(table).fused_confidence
+
+
+def max_depth(settings: Settings, table: FrameTable) -> float:
+    """Metres beyond which nothing is fused."""
+    return surroundings(table).max_depth if settings.max_depth is None else settings.max_depth
 
 
 def depth_source(settings: Settings, capture: Capture, cache_folder: Path | None, resume: bool = True) -> DepthSource:
@@ -43,23 +58,29 @@ def depth_source(settings: Settings, capture: Capture, cache_folder: Path | None
     Predicted depth is kept in ``cache_folder``, which is emptied first unless it is to be resumed and
     everything that the depth depends on is as it was.
     """
-    measured = MeasuredDepth(
-        SENSOR_CONFIDENCE if settings.min_confidence is None else settings.min_confidence, settings.max_depth
-    )
+    usual = surroundings(capture.table)
+    fused_confidence = usual.fused_confidence if settings.min_confidence is None else settings.min_confidence
+    measured = MeasuredDepth(fused_confidence, max_depth(settings, capture.table))
     if settings.model is None or not settings.uses_model:
         return measured
-    predictor = Predictor(settings.model, settings.device, settings.size, settings.resolution == "native")
+    predictor = Predictor.load(settings)
     cache = None
     if cache_folder is not None:
+        place = placement(settings)
         key = {
             "recon": version("promptda-recon"),
             "capture": f"{capture.format} {table_identity(capture.table)}",
             "weights": weights_identity(settings.model),
+            "engine": place.engine,
+            "precision": place.precision,
             "resolution": settings.resolution,
-            "prompt_confidence": confidence(settings),
+            "prompt_confidence": confidence(settings, capture.table),
+            "sweeps": settings.sweeps,
+            "beyond_lidar": settings.beyond_lidar,
         }
         cache = DepthCache(cache_folder, key, keep=resume)
-    return PredictedDepth(predictor, cache, confidence(settings), measured)
+    least = confidence(settings, capture.table)
+    return PredictedDepth(predictor, cache, least, usual.prompt_depth, settings.beyond_lidar, measured)
 
 
 def depth_of_frames(
@@ -72,8 +93,15 @@ def depth_of_frames(
 ) -> Stream[DepthView | Lost]:
     """One frame of each window, decoded and given its depth, each stage in a thread of its own."""
     total = len(windows)
-    views = ahead(counted(decode(capture, windows, workers, clocks["decode"]), "decode", total, progress), FRAMES_AHEAD)
-    return ahead(counted(each(views, source, clocks["depth"]), "depth", total, progress), FRAMES_AHEAD)
+    together = source.predictor.batch_size if isinstance(source, PredictedDepth) else 1
+    waiting = max(FRAMES_AHEAD, together)  # so that the next group gathers while one is predicted
+    decoded = decode(capture, windows, surroundings(capture.table).prompt_depth, workers, clocks["decode"])
+    views = ahead(counted(decoded, "decode", total, progress), waiting)
+    if isinstance(source, PredictedDepth):
+        depths = in_groups(views, together, source, clocks["depth"])
+    else:
+        depths = each(views, source, clocks["depth"])
+    return ahead(counted(depths, "depth", total, progress), waiting)
 
 
 def run_metrics(capture: Capture, settings: Settings, fates: Fates, clocks: dict[str, Stopwatch]) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """What a run leaves behind beside its mesh."""
 
+import csv
+import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +13,25 @@ from jaxtyping import Float, UInt8
 
 from recon import atomic
 from recon.errors import UsageError
+from recon.captures.base import MAIN_CAMERA
 from recon.fates import Fates
+from recon.geometry.camera import Camera
 from recon.geometry.transforms import to_quaternion_xyzw
 from recon.settings import Settings
 
-FILES = ("settings.toml", "frames.csv", "trajectory.txt", "metrics.json", "preview.png")
+CAMERAS = "cameras.csv"
+FILES = ("settings.toml", "frames.csv", CAMERAS, "trajectory.txt", "metrics.json", "preview.png")
+
+
+def frame_stem(index: int, camera: str) -> str:
+    """The name of a frame's files, without suffix."""
+    return f"{index:06d}" if camera == MAIN_CAMERA else f"{camera}_{index:06d}"
 
 
 class RunFolder:
-    """``settings.toml``, ``frames.csv``, ``trajectory.txt``, ``metrics.json``, ``preview.png`` and ``depth/``.
+    """Settings, tables, trajectory, metrics and picture of a run, each file written whole or not at all.
 
-    Every file is written whole or not at all.
+    Predicted depth is kept in ``depth/``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,6 +57,19 @@ class RunFolder:
         lines = (" ".join(np.format_float_positional(value, 9, trim="0") for value in row) for row in rows)
         header = "# timestamp tx ty tz qx qy qz qw"
         atomic.write_bytes(self.path / "trajectory.txt", "\n".join([header, *lines, ""]).encode())
+
+    def write_cameras(self, frames: Sequence[tuple[int, str, Camera]]) -> None:
+        """Pinhole intrinsics of the depth of each used frame, in pixels, by frame number and name of the camera.
+
+        The centre of the first pixel is (0, 0).
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["index", "width", "height", "fx", "fy", "cx", "cy", "camera"])
+        for index, name, camera in frames:
+            intrinsics = (f"{value:.6f}" for value in (camera.fx, camera.fy, camera.cx, camera.cy))
+            writer.writerow([index, camera.width, camera.height, *intrinsics, name])
+        atomic.write_bytes(self.path / CAMERAS, text.getvalue().encode())
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         atomic.write_bytes(self.path / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())

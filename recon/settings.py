@@ -12,7 +12,10 @@ import tomli_w
 from recon.errors import UsageError
 
 SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
-TYPE_WORDS = {str: "text", int: "a whole number", float: "a number"}
+TYPE_WORDS = {bool: "true or false", str: "text", int: "a whole number", float: "a number"}
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+MAX_BATCH = 256  # pictures
+MAX_SWEEPS = 20  # to either side; two seconds
 MAX_SIDE_PX = 8192  # of predicted depth; no phone's camera has more
 
 
@@ -27,16 +30,25 @@ class Settings:
     model: str | None = None  # a name that `promptda.load` knows, or a file of weights
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     resolution: str = "auto"  # of predicted depth: auto (long side 1008), native, or WxH in pixels
+    engine: str = "torch"  # torch or openvino: what runs the network
+    precision: str = "auto"  # auto (bf16 on CUDA where it can, else fp32), fp32, bf16, fp16
+    compile: bool = False  # run the network through torch.compile: minutes once, kept in a cache, faster then
+    batch_size: int | None = None  # pictures predicted at once; None: 1 on CPU, on CUDA what fits in its memory
 
     keyframes: str = "auto"  # auto (by motion and sharpness), all, or N for every Nth frame
     max_frames: int | None = None  # at most so many, spread evenly
     start: int | None = None  # the capture's own frame numbers; stop is excluded
     stop: int | None = None
 
-    poses: str = "capture"  # or a TUM or KITTI text file of T_world_camera
+    poses: str = "capture"  # or lidar (from a drive's sweeps), or a TUM or KITTI text file of T_world_camera
 
-    min_confidence: int | None = None  # 0..2; None: 2 where sensor depth is fused, 1 in prompts
-    max_depth: float = 5.0  # metres, beyond which nothing is fused; phone LiDAR flattens from there
+    # Of drives:
+    camera: str = ""  # names of the cameras to use, parted by commas; all if none is named
+    sweeps: int = 0  # LiDAR sweeps before and after a picture's own that add to its depth
+    beyond_lidar: bool = False  # keep what the network predicts where no LiDAR reaches, as in the sky
+
+    min_confidence: int | None = None  # 0..2; None: 2 where a phone's depth is fused, 1 in prompts and on drives
+    max_depth: float | None = None  # metres, beyond which nothing is fused; None: 5 in rooms, 60 on drives
     voxel_size: float | None = None  # metres; None: from the room's extent and the depth's resolution
     simplify: int | None = None  # triangles to keep
 
@@ -56,6 +68,24 @@ class Settings:
             self.resolution in ("auto", "native") or all(1 <= side <= MAX_SIDE_PX for side in self.size or (0, 0)),
             "resolution", self.resolution, f"native or WIDTHxHEIGHT up to {MAX_SIDE_PX}, as in 1008x756",
         )  # fmt: skip
+        _require(self.engine in ("torch", "openvino"), "engine", self.engine, "torch or openvino")
+        _require(
+            self.engine == "torch" or self.device in ("auto", "cpu"),
+            "device", self.device, "cpu with --engine openvino, which runs on nothing else",
+        )  # fmt: skip
+        _require(self.precision in PRECISIONS, "precision", self.precision, ", ".join(PRECISIONS))
+        _require(
+            self.precision != "fp16" or self.engine == "torch",
+            "precision", self.precision, "fp32 or bf16 with --engine openvino",
+        )  # fmt: skip
+        _require(
+            not self.compile or self.engine == "torch",
+            "compile", "on", "off with --engine openvino, which compiles by itself",
+        )  # fmt: skip
+        _require(
+            self.batch_size is None or 1 <= self.batch_size <= MAX_BATCH,
+            "batch_size", self.batch_size, f"from 1 to {MAX_BATCH}",
+        )  # fmt: skip
         _require(
             self.keyframes in ("auto", "all") or (self.keyframes.isdecimal() and int(self.keyframes) > 0),
             "keyframes", self.keyframes, "auto, all or a positive number",
@@ -66,7 +96,11 @@ class Settings:
             "stop", self.stop, f"above start, which is {self.start}",
         )  # fmt: skip
         _require(self.min_confidence in (None, 0, 1, 2), "min_confidence", self.min_confidence, "0, 1 or 2")
-        _require(0 < self.max_depth < 1000, "max_depth", self.max_depth, "metres between 0 and 1000")
+        _require(
+            self.max_depth is None or 0 < self.max_depth < 1000,
+            "max_depth", self.max_depth, "metres between 0 and 1000",
+        )  # fmt: skip
+        _require(0 <= self.sweeps <= MAX_SWEEPS, "sweeps", self.sweeps, f"from 0 to {MAX_SWEEPS}")
         _require(
             self.voxel_size is None or 0.0005 <= self.voxel_size <= 10,
             "voxel_size", self.voxel_size, "metres from 0.0005 to 10",
@@ -78,6 +112,11 @@ class Settings:
     def uses_model(self) -> bool:
         """Whether depth is predicted."""
         return self.depth == "model" or (self.depth == "auto" and self.model is not None)
+
+    @property
+    def cameras(self) -> list[str] | None:
+        """Names of the cameras to use; None for all."""
+        return [name.strip() for name in self.camera.split(",") if name.strip()] or None
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -6,16 +6,17 @@ travels on as a ``Lost`` with its reason: whoever consumes the line decides its 
 
 import contextlib
 import dataclasses
-from collections import deque
+import itertools
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float, UInt8
 
-from recon.captures.base import Capture, Frame, SensorDepth
+from recon.captures.base import Capture, Frame, LidarSweep, SensorDepth
 from recon.captures.checks import depth_fault
 from recon.depth.cache import DepthCache
 from recon.depth.depth_map import DepthMap
@@ -23,8 +24,11 @@ from recon.depth.predictor import Predictor
 from recon.errors import CaptureError
 from recon.fates import Fates
 from recon.fusion.filters import clean_depth
+from recon.geometry.resampling import resize_nearest
 from recon.keyframes import sharpness
+from recon.prompts.from_lidar import moving_pixels, sensor_depth
 from recon.prompts.from_sensor import MIN_DEPTH, confident_pixels, prompt_from_sensor
+from recon.prompts.prompt import Prompt
 from recon.stream import Stopwatch, Stream
 
 NO_DEPTH = "no confident depth in range"
@@ -40,6 +44,7 @@ class View:
     frame: Frame
     image: UInt8[np.ndarray, "H W 3"] | None
     sensor: SensorDepth
+    moving: Bool[np.ndarray, "h w"] | None  # pixels of a LiDAR's depth in boxes of moving objects; None: from a phone
     passed_over: Skips
     note: str = ""  # what is wrong with a frame that is used all the same
 
@@ -74,8 +79,13 @@ class DepthView:
         return self.view.passed_over
 
 
-def decode(capture: Capture, windows: Sequence[Sequence[int]], workers: int, busy: Stopwatch) -> Stream[View | Lost]:
-    """The sharpest frame of each window, decoded by several threads, in order."""
+def decode(
+    capture: Capture, windows: Sequence[Sequence[int]], farthest: float, workers: int, busy: Stopwatch
+) -> Stream[View | Lost]:
+    """The sharpest frame of each window, decoded by several threads, in order.
+
+    ``farthest`` limits the depth that is made of a LiDAR's points, metres.
+    """
     frames = capture.frames([row for window in windows for row in window])
     pending: deque[Future[View | Lost]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
@@ -83,7 +93,7 @@ def decode(capture: Capture, windows: Sequence[Sequence[int]], workers: int, bus
             for window in windows:
                 with busy:
                     group = [next(frames) for _ in window]
-                    pending.append(pool.submit(_sharpest, group))
+                    pending.append(pool.submit(_sharpest, group, farthest))
                     done = pending.popleft().result() if len(pending) > workers else None
                 if done is not None:
                     yield done
@@ -96,7 +106,7 @@ def decode(capture: Capture, windows: Sequence[Sequence[int]], workers: int, bus
                 future.cancel()
 
 
-def _sharpest(group: list[Frame]) -> View | Lost:
+def _sharpest(group: list[Frame], farthest: float) -> View | Lost:
     """The sharpest frame of a window; one whose picture is missing or cannot be read only for want of any."""
     best: tuple[float, Frame, UInt8[np.ndarray, "H W 3"] | None] | None = None
     notes: dict[int, str] = {}
@@ -114,13 +124,16 @@ def _sharpest(group: list[Frame]) -> View | Lost:
     _, frame, image = best
     passed_over = {other.row: notes.get(other.row, LESS_SHARP) for other in group if other is not frame}
     try:
-        sensor = frame.sensor()
+        measured = frame.sensor()
     except CaptureError as error:
         return Lost(frame.row, f"depth unreadable: {error}", True, passed_over)
-    fault = "no depth" if sensor is None else depth_fault(sensor.depth)
-    if sensor is None or fault:
+    if measured is None:
+        return Lost(frame.row, "no depth", False, passed_over)
+    sensor = sensor_depth(measured, farthest) if isinstance(measured, LidarSweep) else measured
+    moving = moving_pixels(measured, sensor.camera) if isinstance(measured, LidarSweep) else None
+    if fault := depth_fault(sensor.depth):
         return Lost(frame.row, fault, False, passed_over)
-    return View(frame, image, sensor, passed_over, notes.get(frame.row, ""))
+    return View(frame, image, sensor, moving, passed_over, notes.get(frame.row, ""))
 
 
 Item = TypeVar("Item")
@@ -137,6 +150,18 @@ def each(items: Stream[Item | Lost], make: Callable[[Item], Made | Lost], busy: 
                 with busy:
                     made = make(item)
                 yield made
+
+
+def in_groups(
+    items: Stream[Item | Lost], size: int, make: Callable[[list[Item]], list[Made | Lost]], busy: Stopwatch
+) -> Stream[Made | Lost]:
+    """What ``make`` makes of ``size`` consecutive items at a time, or of those that are left; what is lost goes by."""
+    with contextlib.closing(items):
+        while group := list(itertools.islice(items, size)):
+            with busy:
+                made = iter(make([item for item in group if not isinstance(item, Lost)]))
+            for item in group:
+                yield item if isinstance(item, Lost) else next(made)
 
 
 @dataclass(frozen=True)
@@ -160,23 +185,49 @@ class PredictedDepth:
     predictor: Predictor
     cache: DepthCache | None
     min_confidence: int
+    max_depth: float  # metres, of the prompt
+    beyond_lidar: bool  # keep also what a vehicle's LiDAR does not reach
     without_picture: MeasuredDepth
 
-    def __call__(self, view: View) -> DepthView | Lost:
+    def __call__(self, views: Sequence[View]) -> list[DepthView | Lost]:
+        """Pictures and prompts of one size go through the network together."""
+        made: dict[int, DepthView | Lost] = {}
+        alike: dict[tuple, list[tuple[View, np.ndarray, Prompt]]] = defaultdict(list)
+        for view in views:
+            ready = self._without_network(view)
+            if isinstance(ready, Prompt):
+                assert view.image is not None
+                alike[view.image.shape, ready.depth.shape].append((view, view.image, ready))
+            else:
+                made[view.row] = ready
+        for group in alike.values():
+            members, images, prompts = zip(*group, strict=True)
+            for view, depth in zip(members, self.predictor.predict_batch(images, prompts), strict=True):
+                made[view.row] = self._kept(view, depth)
+        return [made[view.row] for view in views]
+
+    def _without_network(self, view: View) -> DepthView | Lost | Prompt:
+        """The depth of a view that needs no prediction, or the prompt for one."""
         if view.image is None:
             return self.without_picture(view)
         depth = self.cache.load(view.row) if self.cache is not None else None
-        if depth is None:
-            prompt = prompt_from_sensor(view.sensor, self.min_confidence)
-            if prompt is None:
-                return Lost(view.row, NO_DEPTH, False, view.passed_over)
-            depth = self.predictor.predict(view.image, prompt)
-            if not depth.any():
-                return Lost(view.row, "the network gave no depth", True, view.passed_over)
-            if self.cache is not None:
-                depth = self.cache.store(view.row, depth)
-        height, width = depth.shape
-        return DepthView(view, DepthMap(depth, view.frame.camera.resized(width, height)))
+        if depth is not None:
+            return _seen_by(view, depth)
+        prompt = prompt_from_sensor(view.sensor, self.min_confidence, self.max_depth)
+        return prompt or Lost(view.row, NO_DEPTH, False, view.passed_over)
+
+    def _kept(self, view: View, depth: Float[np.ndarray, "h w"]) -> DepthView | Lost:
+        if view.moving is not None and not self.beyond_lidar:
+            reached = resize_nearest(view.sensor.depth > 0, depth.shape[1], depth.shape[0])
+            depth = np.where(reached, depth, np.float32(0))
+        if not depth.any():
+            return Lost(view.row, "the network gave no depth", True, view.passed_over)
+        return _seen_by(view, depth if self.cache is None else self.cache.store(view.row, depth))
+
+
+def _seen_by(view: View, depth: Float[np.ndarray, "h w"]) -> DepthView:
+    height, width = depth.shape
+    return DepthView(view, DepthMap(depth, view.frame.camera.resized(width, height)))
 
 
 @dataclass(frozen=True)
@@ -184,9 +235,10 @@ class WithoutEdges:
     """Depth to be fused: in range, and without the pixels that float between foreground and background."""
 
     max_depth: float  # metres
+    jump: float  # as a share of the nearer depth
 
     def __call__(self, item: DepthView) -> DepthView | Lost:
-        depth = clean_depth(item.depth_map.depth, MIN_DEPTH, self.max_depth)
+        depth = clean_depth(item.depth_map.depth, MIN_DEPTH, self.max_depth, self.jump)
         if not depth.any():
             return Lost(item.row, "nothing left of its depth once edges are removed", False, item.passed_over)
         return DepthView(item.view, dataclasses.replace(item.depth_map, depth=depth))
@@ -226,6 +278,8 @@ def sensor_samples(
         except CaptureError as error:
             unreadable = error  # it will fail again, and be counted, in its turn
             continue
+        if isinstance(sensor, LidarSweep):
+            sensor = sensor_depth(sensor, max_depth)
         if sensor is not None:
             depth_map = confident_depth(sensor, min_confidence, max_depth)
             if depth_map.depth.any():

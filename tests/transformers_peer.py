@@ -5,6 +5,8 @@ position embeddings, which the released code samples at the scale (side + 0.1) /
 ``transformers`` resizes to an exact size.
 """
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -53,7 +55,7 @@ def peer_of(model: PromptedDepth) -> nn.Module:
 
 
 def released_position(embeddings: Dinov2Embeddings, _tokens: Tensor, height: int, width: int) -> Tensor:
-    stored, rows, columns = embeddings.position_embeddings, height // 14, width // 14
+    stored, rows, columns = embeddings.position_embeddings, int(height) // 14, int(width) // 14
     if rows == columns == 37:
         return stored
     grid = stored[0, 1:].T.reshape(1, -1, 37, 37)
@@ -61,8 +63,25 @@ def released_position(embeddings: Dinov2Embeddings, _tokens: Tensor, height: int
     return torch.cat([stored[:, :1], grid.flatten(2).transpose(1, 2)], dim=1)
 
 
+def saved_peer(folder: Path) -> nn.Module:
+    """What ``peer_of(...).save_pretrained(folder)`` left there, with the released position embeddings."""
+    Dinov2Embeddings.interpolate_pos_encoding = released_position
+    return PromptDepthAnythingForDepthEstimation.from_pretrained(folder).eval()
+
+
+class Plain(nn.Module):
+    """A peer with tensors in and out, for programs that convert it."""
+
+    def __init__(self, peer: nn.Module) -> None:
+        super().__init__()
+        self.peer = peer
+
+    def forward(self, image: Tensor, prompt: Tensor) -> Tensor:
+        return self.peer(pixel_values=standardised(image), prompt_depth=prompt).predicted_depth[:, None]
+
+
 def standardised(image: Tensor) -> Tensor:
-    return (image - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1)
+    return (image - MEAN.to(image.device).view(3, 1, 1)) / STD.to(image.device).view(3, 1, 1)
 
 
 @torch.inference_mode()

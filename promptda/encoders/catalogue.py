@@ -1,4 +1,4 @@
-"""The encoders by name."""
+"""The encoders of ``PromptedDepth`` by name; Depth Pro has a pyramid of its own, in ``depth_pro.py``."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

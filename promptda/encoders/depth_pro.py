@@ -29,6 +29,9 @@ class Size:
     channels: tuple[int, int, int, int, int] = (256, 256, 512, 1024, 1024)  # of the pyramid, finest first
 
 
+SIZES = {"depth-pro": Size()}
+
+
 class DepthPro(nn.Module):
     """Five levels, finest first, at strides 2, 4, 8, 16 and 32 of a square image of ``side`` pixels.
 

@@ -99,19 +99,19 @@ class VisionTransformer(nn.Module):
         for index, step in enumerate(steps(self, tokens, grid)):
             tokens = step(tokens)
             if index in self.taps:
-                # The transposed view of tokens is a map in channels-last memory: no copy.
-                maps.append(self.norm(tokens[:, extra:]).mT.unflatten(2, grid))  # (b, d, h, w)
+                # Tokens in this order of axes are a map in channels-last memory: no copy.
+                maps.append(self.norm(tokens[:, extra:]).unflatten(1, grid).permute(0, 3, 1, 2))  # (b, d, h, w)
         return maps
 
     def embed(self, image: Float[Tensor, "b 3 H W"]) -> tuple[Float[Tensor, "b n d"], Grid]:
         """Tokens of class, registers and patches in this order, and the grid of the patches."""
         patches = self.patch_embed(image)  # (b, d, h, w)
         grid = patches.shape[-2:]
-        of_class = self.cls_token.expand(len(image), -1, -1)
+        of_class = self.cls_token.expand(image.shape[0], -1, -1)
         tokens = torch.cat([of_class, patches.flatten(2).mT], dim=1)  # (b, 1 + h w, d)
         tokens = tokens + self.position(grid[0], grid[1])
         if self.register_tokens is not None:  # they have no place in the image
-            registers = self.register_tokens.expand(len(image), -1, -1)
+            registers = self.register_tokens.expand(image.shape[0], -1, -1)
             tokens = torch.cat([tokens[:, :1], registers, tokens[:, 1:]], dim=1)
         return tokens, grid
 

@@ -56,7 +56,7 @@ class EfficientNetLite(nn.Module):
                 entering = leaving
 
     def forward(self, image: Float[Tensor, "b 3 H W"]) -> list[Float[Tensor, "b _ _ _"]]:
-        x = F.relu6(self.stem(self.restandardise(image)))
+        x = F.relu6(self.stem(self.restandardise(image)), inplace=True)
         pyramid = []
         for index, block in enumerate(self.blocks):
             x = block(x)
@@ -77,8 +77,8 @@ class Block(nn.Module):
         self.is_residual = stride == 1 and entering == leaving
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c2 h2 w2"]:
-        inside = x if self.expand is None else F.relu6(self.expand(x))
-        projected: Tensor = self.project(F.relu6(self.depthwise(inside)))
+        inside = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        projected: Tensor = self.project(F.relu6(self.depthwise(inside), inplace=True))
         return x + projected if self.is_residual else projected
 
 
@@ -87,15 +87,26 @@ class ConvNorm(nn.Module):
 
     def __init__(self, entering: int, leaving: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
-        # TensorFlow's "same": for a stride of 2 and even sides, one pixel less before than after.
+        # TensorFlow's "same": for a stride of 2 and even sides, one pixel less before than after. Zeros
+        # before the kernel's weights stand for that pixel, which spares a copy of the map with its edge.
         before, after = (kernel - stride) // 2, (kernel - stride + 1) // 2
-        self.pad = nn.Identity() if before == after else nn.ZeroPad2d((before, after, before, after))
-        padding = before if before == after else 0
-        self.conv = nn.Conv2d(entering, leaving, kernel, stride, padding, groups=groups, bias=False)
+        self.shift = after - before
+        self.conv = nn.Conv2d(entering, leaving, kernel, stride, padding=after, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(leaving, eps=NORM_EPS)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c2 h2 w2"]:
-        return cast(Tensor, self.norm(self.conv(self.pad(x))))
+        if self.training:
+            return cast(Tensor, self.norm(self.convolve(x, self.conv.weight, None)))
+        # Outside training the normalisation is a constant affine map, and the convolution does it on the way.
+        assert self.norm.running_mean is not None
+        assert self.norm.running_var is not None
+        scale = self.norm.weight * (self.norm.running_var + NORM_EPS).rsqrt()
+        bias = self.norm.bias - self.norm.running_mean * scale
+        return self.convolve(x, self.conv.weight * scale.view(-1, 1, 1, 1), bias)
+
+    def convolve(self, x: Float[Tensor, "b c h w"], weight: Tensor, bias: Tensor | None) -> Tensor:
+        weight = F.pad(weight, (self.shift, 0, self.shift, 0))
+        return F.conv2d(x, weight, bias, self.conv.stride, self.conv.padding, groups=self.conv.groups)
 
 
 _PUBLISHED_NAMES = (

@@ -23,6 +23,7 @@ class PromptDesign(nn.Module):
 
     name: ClassVar[str]
     needs_transformer: ClassVar[bool] = False  # works on the tokens of ``DinoV2``
+    knows_mask: ClassVar[bool] = False  # reads the second channel of the prompt
 
     def encode(
         self, encoder: nn.Module, image: Float[Tensor, "b 3 H W"], prompt: Float[Tensor, "b 2 h w"]

@@ -18,6 +18,7 @@ class MaskedFusion(PromptDesign, nn.ModuleList):
     """One ``MaskedPromptFusion`` for each level of the decoder, finest first."""
 
     name = "masked-fusion"
+    knows_mask = True
 
     def __init__(self, _encoder: nn.Module, features: int) -> None:
         super().__init__(MaskedPromptFusion(features) for _ in range(LEVELS))

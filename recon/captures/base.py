@@ -1,5 +1,6 @@
 """What every reader gives: a table of poses and times, and frames whose pixels are read when asked for."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -9,7 +10,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from recon.geometry.camera import Camera
 
-Up = Literal["y", "z", "unknown"]
+Up = Literal["y", "-y", "z", "unknown"]
+MAIN_CAMERA = "main"  # of captures that have only one
+CAMERA_NAME = re.compile(r"[A-Za-z0-9][\w-]{0,40}")  # it becomes part of file names
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +22,23 @@ class SensorDepth:
     depth: Float[np.ndarray, "h w"]  # z-depth, float32 metres, 0 = unknown; always finite
     confidence: UInt8[np.ndarray, "h w"] | None  # 0 low, 1 medium, 2 high
     camera: Camera
+
+
+@dataclass(frozen=True, eq=False)
+class MovingBox:
+    """A box around something that moves by itself, at the time of a frame."""
+
+    T_camera_box: Float[np.ndarray, "4 4"]  # its centre and axes, in the axes of the frame's camera
+    size: Float[np.ndarray, "3"]  # along its axes, metres
+
+
+@dataclass(frozen=True, eq=False)
+class LidarSweep:
+    """What a vehicle's LiDAR measured, moved to the time of a frame and into the axes of its camera."""
+
+    points: Float[np.ndarray, "n 3"]  # float32 metres, finite; also beside and behind the camera
+    camera: Camera  # of the frame's pictures
+    moving: tuple[MovingBox, ...] = ()  # where the data set tells them
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +56,8 @@ class Frame:
     camera: Camera  # of the image; of the depth where there is no image
     has_image: bool
     image: Callable[[], UInt8[np.ndarray, "H W 3"] | None]  # RGB
-    sensor: Callable[[], SensorDepth | None]
-    camera_name: str = "main"
+    sensor: Callable[[], SensorDepth | LidarSweep | None]
+    camera_name: str = MAIN_CAMERA
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +69,15 @@ class FrameTable:
     T_world_camera: Float[np.ndarray, "n 4 4"]  # NaN where the files hold no usable pose
     has_image: Bool[np.ndarray, " n"]
     has_depth: Bool[np.ndarray, " n"]
+    camera_name: tuple[str, ...] = ()  # of each row; left out where there is only one camera
+    on_vehicle: bool = False  # faster than a hand, and standing still at times
 
     def __post_init__(self) -> None:
-        lengths = {name: len(getattr(self, name)) for name in self.__dataclass_fields__}
+        if not self.camera_name:
+            object.__setattr__(self, "camera_name", (MAIN_CAMERA,) * len(self.index))
+        if unfit := [name for name in set(self.camera_name) if not CAMERA_NAME.fullmatch(name)]:
+            raise ValueError(f"FrameTable.camera_name is {unfit[0]!r}; it must be letters, digits, _ and -")
+        lengths = {name: len(getattr(self, name)) for name in self.__dataclass_fields__ if name != "on_vehicle"}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"FrameTable columns differ in length: {lengths}")
 

@@ -22,6 +22,7 @@ FARTHEST_METRES = 1e8  # of a position from the world's origin; UTM's reach 1e7
 # Tracking cannot be trusted where the camera moves faster than a hand: 7.5 m/s or 450 degrees a second.
 JUMP_METRES = 0.5
 JUMP_RADIANS = np.deg2rad(30.0)
+VEHICLE_JUMP_METRES = 4.0  # 60 m/s
 JUMP_SECONDS = 1 / 15  # the limits hold up to this step and grow with longer ones
 SETTLING_SECONDS = 0.25  # after a jump, also away from and back to the right place
 
@@ -116,20 +117,29 @@ def require_poses(T_world_camera: Float[np.ndarray, "n 4 4"], where: Path | str)
 def pose_faults(table: FrameTable) -> list[str]:
     """Why the pose of each row cannot be trusted; an empty string where it can."""
     faults = np.full(len(table), "no usable pose", dtype=object)
-    rows = np.flatnonzero(np.isfinite(table.T_world_camera).all(axis=(1, 2)))
-    faults[rows] = ""
-    T, timestamp = table.T_world_camera[rows], table.timestamp[rows]
+    posed = np.isfinite(table.T_world_camera).all(axis=(1, 2))
+    for camera in sorted(set(table.camera_name)):
+        rows = np.flatnonzero(posed & (np.array(table.camera_name) == camera))
+        faults[rows] = _faults_of_steps(table.T_world_camera[rows], table.timestamp[rows], table.on_vehicle)
+    return faults.tolist()
+
+
+def _faults_of_steps(T: Float[np.ndarray, "n 4 4"], timestamp: Float[np.ndarray, " n"], on_vehicle: bool) -> np.ndarray:
+    """The faults of one camera's poses, each judged by the step that leads to it."""
+    faults = np.full(len(T), "", dtype=object)
     distance, turn = steps(T)
     seconds = np.diff(timestamp)
     allowance = np.maximum(seconds / JUMP_SECONDS, 1)
-    jumped = (distance > JUMP_METRES * allowance) | (turn > JUMP_RADIANS * allowance)
+    farthest = VEHICLE_JUMP_METRES if on_vehicle else JUMP_METRES
+    jumped = (distance > farthest * allowance) | (turn > JUMP_RADIANS * allowance)
     jump_time = np.maximum.accumulate(np.where(jumped, timestamp[1:], -np.inf))
-    faults[rows[1:][timestamp[1:] - jump_time < SETTLING_SECONDS]] = "tracking jumped"
+    faults[1:][timestamp[1:] - jump_time < SETTLING_SECONDS] = "tracking jumped"
     if jumped.any() and timestamp[1:][jumped][0] - timestamp[0] < SETTLING_SECONDS:  # before it had settled at all
-        faults[rows[: int(jumped.argmax()) + 1]] = "tracking jumped"
+        faults[: int(jumped.argmax()) + 1] = "tracking jumped"
     frozen = (T[1:] == T[:-1]).all(axis=(1, 2)) & (seconds > 0)
-    faults[rows[1:][frozen]] = "pose frozen"
-    return faults.tolist()
+    if not on_vehicle:  # which may stand
+        faults[1:][frozen] = "pose frozen"
+    return faults
 
 
 def depth_camera(camera: Camera, width: int, height: int, name: str) -> Camera:

@@ -123,7 +123,7 @@ def _views(capture: Capture, rows: list[int]) -> dict[int, _View]:
             sensor = frame.sensor()
         except CaptureError:
             continue  # raised again, and counted, when the frame is used
-        if sensor is not None:
+        if isinstance(sensor, SensorDepth):
             views[frame.row] = _View(sensor)
     return views
 

@@ -5,6 +5,10 @@ from typing import Protocol, runtime_checkable
 
 from recon.captures.archive import Below, Files, open_files
 from recon.captures.base import Capture, Problem
+from recon.captures.generic_drive import GenericDrive
+from recon.captures.kitti_360 import Kitti360
+from recon.captures.kitti_odometry import KittiOdometry
+from recon.captures.kitti_raw import KittiRaw
 from recon.captures.record3d import Record3D
 from recon.captures.record3d_exr import Record3DExr
 from recon.captures.seven_scenes import SevenScenes
@@ -29,7 +33,18 @@ class Reader(Protocol):
 
 
 # Of two that claim a capture the first wins, which is told as a problem.
-READERS: tuple[Reader, ...] = (StrayScanner, ThreeDScannerApp, Record3D, Record3DExr, SevenScenes, Tum)
+READERS: tuple[Reader, ...] = (
+    StrayScanner,
+    ThreeDScannerApp,
+    Record3D,
+    Record3DExr,
+    SevenScenes,
+    Tum,
+    KittiOdometry,
+    KittiRaw,
+    Kitti360,
+    GenericDrive,
+)
 MAX_NESTING = 3  # folders down to a capture in an archive that holds several
 MAX_TRIED = 32  # captures in one archive of which the complete one is looked for
 NAMES_SHOWN = 8

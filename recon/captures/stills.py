@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from recon.captures.archive import Files
-from recon.captures.base import Frame, FrameTable, Problem, SensorDepth, Up
+from recon.captures.base import Frame, FrameTable, LidarSweep, Problem, SensorDepth, Up
 from recon.captures.checks import ASPECT_TOLERANCE, depth_camera, recording_order, require_metres, require_poses
 from recon.captures.images import decode_confidence_png, decode_image, picture_size
 from recon.errors import CaptureError
@@ -153,7 +153,7 @@ def sensor_depth(
     return SensorDepth(np.where(known, depth, 0).astype(np.float32), confidence, camera_depth)
 
 
-def require_unit(sensors: Sequence[Callable[[], SensorDepth | None]], unit: str, where: Path) -> None:
+def require_unit(sensors: Sequence[Callable[[], SensorDepth | LidarSweep | None]], unit: str, where: Path) -> None:
     """Reads some, spread over all; ``CaptureError`` if their depth is no distance in a scene."""
     depths = [np.zeros(0, np.float32)]  # in one row, as sizes may differ
     for read in sensors[:: len(sensors) // UNIT_SAMPLES + 1]:
@@ -161,7 +161,7 @@ def require_unit(sensors: Sequence[Callable[[], SensorDepth | None]], unit: str,
             sensor = read()
         except CaptureError:
             continue  # raised again, and counted, when the frame is read
-        if sensor is not None:
+        if isinstance(sensor, SensorDepth):
             depths.append(sensor.depth.ravel())
     require_metres([np.concatenate(depths)[None]], unit, where)
 

@@ -132,12 +132,31 @@ class _Lines:
         err.print(f"{stage}: {done} of {total}, {rate:.1f} {RATE_UNIT}{left}")
 
 
+@contextmanager
+def downloads(silent: bool) -> Iterator[None]:
+    """Weights fetched within show no bar if silent."""
+    if not silent:
+        yield
+        return
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    were_disabled = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not were_disabled:
+            enable_progress_bars()
+
+
 def announce(settings: Settings) -> None:
-    """Whose depth it will be, in a line."""
+    """Whose depth it will be, in a line; ``UsageError`` for a device that is not there."""
     if not settings.uses_model:
         err.print("depth: the sensor's own; a network's is --depth model --model NAME (see recon models)")
     else:
-        err.print(f"depth: by the network {settings.model}, on device {settings.device}")
+        from recon.depth.placement import placement  # which loads torch
+
+        err.print(f"depth: by the network {settings.model}, {placement(settings)}", markup=False)
 
 
 def print_table(title: str, rows: list[tuple[str, Any]]) -> None:

@@ -28,6 +28,10 @@ def depth(
     ] = None,
     model: options.Model = None,
     device: options.Device = None,
+    engine: options.Engine = None,
+    precision: options.Precision = None,
+    compile: options.Compile = None,
+    batch_size: options.BatchSize = None,
     resolution: options.Resolution = None,
     min_confidence: options.MinConfidence = None,
     max_depth: options.MaxDepth = None,
@@ -36,6 +40,9 @@ def depth(
     start: options.Start = None,
     stop: options.Stop = None,
     poses: options.Poses = None,
+    camera: options.Camera = None,
+    sweeps: options.Sweeps = None,
+    beyond_lidar: options.BeyondLidar = None,
     workers: options.Workers = None,
     config: options.ConfigFile = None,
     overwrite: options.Overwrite = False,
@@ -49,15 +56,20 @@ def depth(
     recon depth photo.jpg --prompt lidar.png --out depth.png --model vits
     """
     given: dict[str, Any] = {
-        "depth": source, "model": model, "device": device, "resolution": resolution,
+        "depth": source, "model": model, "device": device, "engine": engine, "precision": precision,
+        "compile": compile, "batch_size": batch_size, "resolution": resolution,
         "min_confidence": min_confidence, "max_depth": max_depth, "keyframes": keyframes, "max_frames": max_frames,
         "start": start, "stop": stop, "poses": poses, "workers": workers,
+            "camera": ",".join(camera) if camera else None, "sweeps": sweeps, "beyond_lidar": beyond_lidar,
     }  # fmt: skip
     settings = options.settings_from(config, given, Settings(keyframes="all"))
+    silent = quiet or as_json
     if prompt is not None:
         if video or file_format is not None:
             raise UsageError("--video and --format are for captures; one picture's format is the extension of --out")
-        with console.verbose_log(verbose):
+        with console.verbose_log(verbose), console.downloads(silent):
+            if not silent and settings.uses_model:
+                console.announce(settings)
             written = _one_picture(capture, prompt, out, settings, overwrite)
         if as_json:
             console.print_json(written)
@@ -71,7 +83,6 @@ def depth(
         raise UsageError(f"format is {chosen}; it must be {', '.join(FORMATS)}")
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: a file, but depth of a capture goes into a folder; give another --out")
-    silent = quiet or as_json
 
     import recon
     from recon.depth_maps import holds_finished_run, write_depth_maps
@@ -81,6 +92,7 @@ def depth(
 
     with (
         console.verbose_log(verbose),
+        console.downloads(silent),
         recon.open_capture(capture) as opened,
         console.log_file(out / "log.txt"),
         console.progress(silent) as tell,
@@ -106,8 +118,6 @@ def _one_picture(picture: Path, prompt: Path, out: Path, settings: Settings, ove
         raise UsageError(f"{picture}: no picture; --prompt goes with one picture, a .jpg or .png")
     if settings.depth == "sensor":
         raise UsageError("--depth sensor goes with captures; depth of one picture is a network's, named by --model")
-    if settings.model is None:
-        raise UsageError("no network is named; give --model NAME (see recon models) or a file of weights")
 
     from recon.captures.images import decode_image
     from recon.depth.depth_io import read_depth, write_depth
@@ -115,7 +125,6 @@ def _one_picture(picture: Path, prompt: Path, out: Path, settings: Settings, ove
 
     image = decode_image(picture.read_bytes(), str(picture))
     prompt_depth = read_depth(prompt)
-    predictor = Predictor(settings.model, settings.device, settings.size, settings.resolution == "native")
-    depth = predict_depth(image, prompt_depth, predictor)
+    depth = predict_depth(image, prompt_depth, Predictor.load(settings))
     write_depth(out, depth, suffix)  # type: ignore[arg-type]
     return {"out": str(out), "size": [depth.shape[1], depth.shape[0]], "model": settings.model}

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from recon.cli import depth, inspect, models, reconstruct
+from recon.cli import depth, eval_depth, eval_tsdf, inspect, models, reconstruct
 from recon.errors import ReconError
 
 DEFAULT_COMMAND = "reconstruct"
@@ -98,6 +98,8 @@ app = typer.Typer(cls=_CaptureFirst, no_args_is_help=True, add_completion=False,
 app.command(DEFAULT_COMMAND)(reconstruct.reconstruct)
 app.command("inspect")(inspect.inspect)
 app.command("depth")(depth.depth)
+app.command("eval-depth")(eval_depth.eval_depth)
+app.command("eval-tsdf")(eval_tsdf.eval_tsdf)
 app.add_typer(models.models, name="models")
 
 

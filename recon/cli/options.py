@@ -10,6 +10,7 @@ from recon.settings import Settings, read_toml
 DEFAULTS = Settings()
 CHOICE = "Frames"
 DEPTH = "Depth"
+DRIVE = "Drives"
 RUN = "Run"
 
 CaptureArgument = Annotated[Path, typer.Argument(help="A capture: folder, zip or .r3d.", show_default=False)]
@@ -25,17 +26,52 @@ Model = Annotated[
     str | None, typer.Option(help="Network by name (see recon models), or a file of weights.", rich_help_panel=DEPTH)
 ]
 Device = Annotated[str | None, _option("auto, cpu, cuda, cuda:N or mps.", DEFAULTS.device, DEPTH)]
+Engine = Annotated[
+    str | None, _option("torch, or openvino: faster on CPUs, an extra of the package.", DEFAULTS.engine, DEPTH)
+]
+Precision = Annotated[
+    str | None, _option("fp32, bf16, or fp16 with torch.", "bf16 on CUDA that has it, else fp32", DEPTH)
+]
+Compile = Annotated[
+    bool | None,
+    typer.Option(
+        "--compile/--no-compile",
+        help="Run the network through torch.compile: minutes at first, then faster.",
+        show_default="no",
+        rich_help_panel=DEPTH,
+    ),
+]
+BatchSize = Annotated[int | None, _option("Pictures predicted at once.", "1, on CUDA what fits", DEPTH)]
 Resolution = Annotated[str | None, _option("Of predicted depth: native, or WxH in pixels.", "long side 1008", DEPTH)]
 MinConfidence = Annotated[
     int | None,
-    _option("0, 1 or 2: least confidence of the sensor that counts.", "2 if its depth is fused, 1 in prompts", DEPTH),
+    _option("0, 1 or 2: least confidence of the sensor that counts.", "2 if a phone's depth is fused, else 1", DEPTH),
 ]
-MaxDepth = Annotated[float | None, _option("Metres beyond which depth is ignored.", DEFAULTS.max_depth, DEPTH)]
+MaxDepth = Annotated[float | None, _option("Metres beyond which depth is ignored.", "5, on drives 60", DEPTH)]
 Keyframes = Annotated[str | None, _option("auto, all, or N for every Nth frame.", DEFAULTS.keyframes, CHOICE)]
 MaxFrames = Annotated[int | None, _option("At most so many, spread evenly.", "no limit", CHOICE)]
 Start = Annotated[int | None, _option("Number of the first frame.", "the first", CHOICE)]
 Stop = Annotated[int | None, _option("Number of the frame to stop before.", "none", CHOICE)]
-Poses = Annotated[str | None, _option("capture, or a TUM or KITTI file of T_world_camera.", DEFAULTS.poses, CHOICE)]
+Poses = Annotated[
+    str | None,
+    _option("capture, lidar (of drives), or a TUM or KITTI file of T_world_camera.", DEFAULTS.poses, CHOICE),
+]
+Camera = Annotated[
+    list[str] | None,
+    typer.Option(help="Of a drive, such as front; repeat for several.", show_default="all", rich_help_panel=DRIVE),
+]
+Sweeps = Annotated[
+    int | None, _option("LiDAR sweeps before and after a picture's own that add to its depth.", DEFAULTS.sweeps, DRIVE)
+]
+BeyondLidar = Annotated[
+    bool | None,
+    typer.Option(
+        "--beyond-lidar",
+        help="Keep predicted depth that no LiDAR supports, as in the sky.",
+        show_default=False,
+        rich_help_panel=DRIVE,
+    ),
+]
 Workers = Annotated[int | None, _option("Threads that decode pictures.", DEFAULTS.workers, RUN)]
 ConfigFile = Annotated[
     Path | None, typer.Option(help="A run's settings.toml; options given here win over it.", rich_help_panel=RUN)

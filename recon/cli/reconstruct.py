@@ -17,6 +17,10 @@ def reconstruct(
     depth: options.Depth = None,
     model: options.Model = None,
     device: options.Device = None,
+    engine: options.Engine = None,
+    precision: options.Precision = None,
+    compile: options.Compile = None,
+    batch_size: options.BatchSize = None,
     resolution: options.Resolution = None,
     min_confidence: options.MinConfidence = None,
     max_depth: options.MaxDepth = None,
@@ -29,6 +33,9 @@ def reconstruct(
     start: options.Start = None,
     stop: options.Stop = None,
     poses: options.Poses = None,
+    camera: options.Camera = None,
+    sweeps: options.Sweeps = None,
+    beyond_lidar: options.BeyondLidar = None,
     workers: options.Workers = None,
     config: options.ConfigFile = None,
     run_dir: Annotated[
@@ -52,10 +59,12 @@ def reconstruct(
     settings = options.settings_from(
         config,
         {
-            "depth": depth, "model": model, "device": device, "resolution": resolution,
+            "depth": depth, "model": model, "device": device, "engine": engine, "precision": precision,
+            "compile": compile, "batch_size": batch_size, "resolution": resolution,
             "min_confidence": min_confidence, "max_depth": max_depth, "voxel_size": voxel_size,
             "simplify": simplify, "keyframes": keyframes, "max_frames": max_frames, "start": start,
             "stop": stop, "poses": poses, "workers": workers,
+            "camera": ",".join(camera) if camera else None, "sweeps": sweeps, "beyond_lidar": beyond_lidar,
         },
     )  # fmt: skip
     if out.is_dir():
@@ -68,7 +77,7 @@ def reconstruct(
     import recon  # torch and Open3D take seconds to import
     from recon.fusion.mesh_files import check_mesh_path
 
-    with console.verbose_log(verbose):
+    with console.verbose_log(verbose), console.downloads(silent):
         check_mesh_path(out)
         with recon.open_capture(capture) as opened, console.log_file(run_folder / "log.txt"):
             if not silent:

@@ -1,74 +1,104 @@
-"""From an image and its prompt to metric depth, with any network of ``promptda``."""
+"""From images and their prompts to metric depth, with any network of ``promptda``."""
+
+import logging
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 
-import promptda
 from promptda import zoo
 from recon.captures.base import SensorDepth
-from recon.errors import CaptureError, ResourceError, UsageError, WeightsError
+from recon.depth.engine import Engine, OutOfMemory
+from recon.depth.placement import load_engine, pictures_together, placement
+from recon.errors import CaptureError, ResourceError, UsageError
 from recon.geometry.camera import Camera
 from recon.geometry.resampling import resize_depth, resize_image
 from recon.prompts.from_sensor import prompt_from_sensor
 from recon.prompts.prompt import Prompt
+from recon.settings import Settings
 
-CPU_OUT_OF_MEMORY = "can't allocate memory"  # a plain RuntimeError with these words, unlike the GPU's
+MAX_PROMPT_METRES = 100.0  # a vehicle's LiDAR
 LONG_SIDE_PX = 1008  # of the network's input by default, the size the published weights were trained near
+
+logger = logging.getLogger(__name__)
 
 
 class Predictor:
-    """A network on its device, with the size it is run at.
+    """Depth at the size that is asked for, from pictures and prompts of any size.
 
     Args:
-        model: a name that ``promptda.load`` knows, or a file of weights.
-        device: auto (CUDA, else Apple's GPU, else CPU), cpu, cuda, cuda:N or mps.
+        engine: what runs the network.
         size: width and height of the depth, pixels; None for a long side of 1008.
         native: depth at the image's own size.
-
-    Raises ``WeightsError`` for a network that cannot be had, ``UsageError`` for a device that is not there.
+        batch_size: pictures to predict at once; halved whenever the memory does not suffice.
     """
 
     def __init__(
-        self, model: str, device: str = "auto", size: tuple[int, int] | None = None, native: bool = False
+        self, engine: Engine, size: tuple[int, int] | None = None, native: bool = False, batch_size: int = 1
     ) -> None:
-        self.device = _device(device)
-        try:
-            self._network = promptda.load(model).to(self.device).eval()
-        except promptda.WeightsError as error:
-            raise WeightsError(str(error)) from error
+        self.batch_size = batch_size
+        self._engine = engine
         self._size = size
         self._native = native
 
-    def predict(self, image: UInt8[np.ndarray, "H W 3"], prompt: Prompt) -> Float[np.ndarray, "h w"]:
-        """Depth in metres, 0 where the network gives no positive number; sized by the image and the settings.
+    @classmethod
+    def load(cls, settings: Settings) -> "Predictor":
+        """The network that the settings name, where and how they say.
 
-        Raises ``ResourceError`` where the GPU's memory does not suffice.
+        Raises ``WeightsError`` for a network that cannot be had, ``UsageError`` where none is named or its device or
+        engine is not there.
         """
-        height, width = image.shape[:2]
-        wanted = (width, height) if self._native else self._size
-        network_width, network_height = _network_size(wanted or (width, height), self._network.stride, wanted is None)
-        pixels = self._tensor(resize_image(image, network_width, network_height)).permute(2, 0, 1)
-        try:
-            with torch.inference_mode():
-                # Without the mask where a network knows none: the authors of the released ones advise the filling
-                # that the prompt has, and filled pixels are averages, which leave its range as it is.
-                valid = self._tensor(prompt.valid)[None, None] if self._network.architecture.knows_mask else None
-                prediction = self._network(pixels[None].float() / 255, self._tensor(prompt.depth)[None, None], valid)
-            depth = prediction.depth[0, 0].float().cpu().numpy()
-        except RuntimeError as error:
-            if not isinstance(error, torch.OutOfMemoryError) and CPU_OUT_OF_MEMORY not in str(error):
-                raise
-            raise ResourceError(
-                f"the memory of {self.device} does not suffice for {network_width}x{network_height} pixels; "
-                "give a smaller --resolution, a smaller --model or --device cpu"
-            ) from error
-        depth = np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
-        return depth if wanted is None else resize_depth(depth, *wanted)
+        if settings.model is None:
+            raise UsageError("no network is named; give --model NAME (see recon models) or a file of weights")
+        place = placement(settings)
+        engine = load_engine(settings.model, place, settings.compile)
+        logger.info("network %s %s", settings.model, place)
+        return cls(engine, settings.size, settings.resolution == "native", pictures_together(settings, place))
 
-    def _tensor(self, array: np.ndarray) -> torch.Tensor:
-        # Copied, because arrays that are handed on may be read-only, which torch warns of.
-        return torch.tensor(np.ascontiguousarray(array), device=self.device)
+    def predict(self, image: UInt8[np.ndarray, "H W 3"], prompt: Prompt) -> Float[np.ndarray, "h w"]:
+        """The depth of one picture; see ``predict_batch``."""
+        (depth,) = self.predict_batch([image], [prompt])
+        return depth
+
+    def predict_batch(
+        self, images: Sequence[UInt8[np.ndarray, "H W 3"]], prompts: Sequence[Prompt]
+    ) -> list[Float[np.ndarray, "h w"]]:
+        """Depth in metres, 0 where the network gives no positive number; sized by the images and the settings.
+
+        The images are of one size and so are the prompts. Raises ``ResourceError`` where the memory does not
+        suffice for one of them.
+        """
+        if len({image.shape for image in images}) != 1:
+            raise ValueError(f"predict_batch was given images of shapes {sorted({image.shape for image in images})}")
+        height, width = images[0].shape[:2]
+        wanted = (width, height) if self._native else self._size
+        size = _network_size(wanted or (width, height), self._engine.stride, limit=wanted is None)
+        if self._engine.fixed_size is not None:  # a square, whatever the picture's aspect
+            wanted = wanted or size
+            size = (self._engine.fixed_size, self._engine.fixed_size)
+        depths: list[np.ndarray] = []
+        while len(depths) < len(images):
+            part = slice(len(depths), len(depths) + self.batch_size)
+            try:
+                depths += self._run([resize_image(image, *size) for image in images[part]], prompts[part])
+            except OutOfMemory as error:
+                failed = len(images[part])
+                if failed == 1:
+                    raise ResourceError(
+                        f"the memory does not suffice for one picture of {size[0]}x{size[1]} pixels; "
+                        "give a smaller --resolution, a smaller --model or --device cpu"
+                    ) from error
+                self.batch_size = failed // 2  # tried once the error, which holds the network's memory, is gone
+                logger.info("memory does not suffice for %d pictures at once; now %d", failed, self.batch_size)
+        return depths if wanted is None else [resize_depth(depth, *wanted) for depth in depths]
+
+    def _run(self, images: Sequence[np.ndarray], prompts: Sequence[Prompt]) -> list[np.ndarray]:
+        depth = self._engine.depth(
+            np.stack(images),
+            np.stack([prompt.depth for prompt in prompts]),
+            np.stack([prompt.valid for prompt in prompts]),
+        )
+        return list(np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0)))
 
 
 def predict_depth(
@@ -84,10 +114,13 @@ def predict_depth(
     height, width = prompt_depth.shape
     # Only the resolution of this camera is used: a prompt needs no geometry.
     camera = Camera.from_focal(width, height, float(width), float(width), width / 2, height / 2)
-    prompt = prompt_from_sensor(SensorDepth(prompt_depth.astype(np.float32), None, camera))
+    prompt = prompt_from_sensor(SensorDepth(prompt_depth.astype(np.float32), None, camera), 0, MAX_PROMPT_METRES)
     if prompt is None:
-        raise CaptureError("the prompt depth has no pixel between 0.1 and 20 m; check its unit, which is metres here")
-    predictor = model if isinstance(model, Predictor) else Predictor(model)
+        raise CaptureError(
+            f"the prompt depth has no pixel between 0.1 and {MAX_PROMPT_METRES:g} m; "
+            "check its unit, which is metres here"
+        )
+    predictor = model if isinstance(model, Predictor) else Predictor.load(Settings(model=model))
     return predictor.predict(image, prompt)
 
 
@@ -97,19 +130,6 @@ def _network_size(size: tuple[int, int], stride: int, limit: bool) -> tuple[int,
     asked = min(longest, LONG_SIDE_PX) if limit else longest
     width, height = (max(stride, side * asked // longest // stride * stride) for side in size)
     return width, height
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if name.startswith("cuda"):
-        count = torch.cuda.device_count()
-        number = int(name.partition(":")[2] or 0)
-        if number >= count:
-            raise UsageError(f"device is {name}, but this machine shows {count} CUDA device(s); use --device cpu")
-    if name == "mps" and not torch.backends.mps.is_available():
-        raise UsageError("device is mps, but this machine has no Apple GPU; use --device cpu")
-    return torch.device(name)
 
 
 def weights_identity(model: str) -> str:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from recon.fusion.mesh import Mesh
+
+CHUNK = 500_000  # triangles or points handled at a time, some tens of megabytes
 
 
 @dataclass(frozen=True)
@@ -33,27 +35,65 @@ def evaluate_mesh(mesh: Mesh, truth: Mesh, seed: int = 0) -> MeshEvaluation:
 
 def sample_surface(mesh: Mesh, count: int, rng: np.random.Generator) -> Float[np.ndarray, "n 3"]:
     """Points spread uniformly over the mesh's area, in its world."""
-    corners = mesh.vertices[mesh.triangles]
-    edge_ab, edge_ac = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    area = np.linalg.norm(np.cross(edge_ab, edge_ac), axis=1)
-    if not area.sum() > 0:
+    return draw_on_surface(mesh, count, rng)[0]
+
+
+def draw_on_surface(
+    mesh: Mesh, count: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "n 3"], Int[np.ndarray, " n"]]:
+    """Points spread uniformly over the mesh's area, and the triangle that each lies on.
+
+    Memory beside the mesh is one number a triangle and what the points take.
+    """
+    reach = np.cumsum(triangle_areas(mesh))
+    if not (len(reach) and reach[-1] > 0):
         raise ValueError(f"a mesh of {len(mesh.triangles)} triangles has no area to sample")
-    triangle = rng.choice(len(area), size=count, p=area / area.sum())
+    triangle = np.searchsorted(reach, rng.random(count) * reach[-1], side="right")
+    triangle = np.minimum(triangle, np.searchsorted(reach, reach[-1]))  # a product may round up to the whole area
+    corners = mesh.vertices[mesh.triangles[triangle]]
     # Uniform in a parallelogram, folded onto the triangle.
     u, v = rng.random((2, count, 1))
     folded = u + v > 1
     u, v = np.where(folded, 1 - u, u), np.where(folded, 1 - v, v)
-    return corners[triangle, 0] + u * edge_ab[triangle] + v * edge_ac[triangle]
+    return corners[:, 0] + u * (corners[:, 1] - corners[:, 0]) + v * (corners[:, 2] - corners[:, 0]), triangle
+
+
+def triangle_areas(mesh: Mesh) -> Float[np.ndarray, " m"]:
+    """Square metres of each triangle."""
+    areas = np.empty(len(mesh.triangles))
+    for start in range(0, len(areas), CHUNK):
+        corners = mesh.vertices[mesh.triangles[start : start + CHUNK]]
+        areas[start : start + CHUNK] = np.linalg.norm(area_normals(corners), axis=1) / 2
+    return areas
+
+
+def area_normals(corners: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "n 3"]:
+    """Outward normals of triangles, as long as twice their areas."""
+    return np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
 
 
 def distances_to_surface(points: Float[np.ndarray, "n 3"], mesh: Mesh) -> Float[np.ndarray, " n"]:
     """Distance of each point to the nearest point of the mesh's triangles, metres."""
+    return nearest_on_surface(points, mesh)[0]
+
+
+def nearest_on_surface(
+    points: Float[np.ndarray, "n 3"], mesh: Mesh
+) -> tuple[Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """Distance (m) of each point to the mesh's triangles, and the triangle that is nearest."""
     import open3d as o3d
 
     origin = mesh.vertices.mean(axis=0)  # the scene computes in float32
     scene = o3d.t.geometry.RaycastingScene()
     scene.add_triangles((mesh.vertices - origin).astype(np.float32), mesh.triangles.astype(np.uint32))
-    return scene.compute_distance((points - origin).astype(np.float32)).numpy().astype(np.float64)
+    distance, triangle = np.empty(len(points)), np.empty(len(points), np.int64)
+    for start in range(0, len(points), CHUNK):
+        part = slice(start, start + CHUNK)
+        local = (points[part] - origin).astype(np.float32)
+        found = scene.compute_closest_points(local)
+        distance[part] = np.linalg.norm(found["points"].numpy().astype(np.float64) - local, axis=1)
+        triangle[part] = found["primitive_ids"].numpy()
+    return distance, triangle
 
 
 def accuracy(mesh: Mesh, truth: Mesh, rng: np.random.Generator, count: int = 100_000) -> SurfaceDistance:

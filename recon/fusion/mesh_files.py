@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 EXTENSIONS = (".ply", ".obj", ".glb", ".stl", ".off")
 FLOAT32_LOSS = 1e-4  # metres; a format of 4-byte floats gets no coordinate that it would move further
 # glTF is y-up by specification: (x, y, z) of a z-up world becomes (x, z, -y).
-T_GLTF_Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+T_GLTF_WORLD = {  # glTF is y up
+    "z": np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]),
+    "-y": np.diag([1.0, -1.0, -1.0, 1.0]),
+}
 
 
 def check_mesh_path(path: Path) -> None:
@@ -60,29 +63,54 @@ def write_mesh(mesh: Mesh, path: Path, up: Up = "unknown") -> None:
 
 
 def read_mesh(path: Path) -> Mesh:
-    """The mesh in a file; glTF comes in its own y-up axes, STL with its triangles joined at equal corners.
-
-    Normals are not read, they follow from the triangles (``vertex_normals``); nor are colours of OFF.
+    """The mesh in a file, as ``read_shape`` reads it.
 
     Raises:
         MeshError: the file cannot be read or holds no triangles.
     """
+    mesh = read_shape(path)
+    if not len(mesh.triangles):
+        raise MeshError(f"{path}: holds no triangles; give a mesh, not a point cloud")
+    return mesh
+
+
+def read_shape(path: Path) -> Mesh:
+    """The mesh, or the points without triangles, or the nothing, that a file holds.
+
+    glTF comes in its own y-up axes, STL with its triangles joined at equal corners. Normals are not read, they
+    follow from the triangles (``vertex_normals``); nor are colours of OFF and of points.
+
+    Raises:
+        MeshError: the file cannot be read, or its triangles refer to vertices that it lacks.
+    """
     import trimesh
 
+    if path.suffix.lower() not in EXTENSIONS:
+        raise MeshError(f"{path}: not a file of a shape that is known here; give a {' '.join(EXTENSIONS)} file")
     try:
-        loaded = trimesh.load_mesh(path, process=False, maintain_order=True)
-    except (ValueError, OSError, KeyError, IndexError, TypeError, AttributeError, NotImplementedError) as error:
+        loaded = trimesh.load(path, process=False, maintain_order=True)
+        if isinstance(loaded, trimesh.Scene):
+            parts = loaded.dump() if loaded.geometry else []
+            solid = [part for part in parts if isinstance(part, trimesh.Trimesh)]
+            loaded = trimesh.util.concatenate(solid or parts) if parts else trimesh.PointCloud(np.zeros((0, 3)))
+    except (
+        ValueError, OSError, KeyError, IndexError, TypeError, AttributeError, NotImplementedError, MemoryError,
+    ) as error:  # fmt: skip
         raise MeshError(f"{path}: cannot be read as a mesh ({error}); give a {' '.join(EXTENSIONS)} file") from error
-    if isinstance(loaded, trimesh.Scene):
-        loaded = loaded.to_mesh()
-    if not isinstance(loaded, trimesh.Trimesh) or not len(loaded.faces):
-        raise MeshError(f"{path}: holds no triangles; give a mesh, not a point cloud")
+    vertices = np.array(loaded.vertices, np.float64).reshape(-1, 3)
+    if not isinstance(loaded, trimesh.Trimesh):
+        return Mesh(vertices, np.zeros((0, 3), np.int32))
+    triangles = np.asarray(loaded.faces).reshape(-1, 3)
+    if len(triangles) and not (triangles.min() >= 0 and triangles.max() < len(vertices)):
+        wrong = triangles.min() if triangles.min() < 0 else triangles.max()
+        raise MeshError(f"{path}: a triangle has the vertex {wrong}, but there are {len(vertices)}; write it again")
     if path.suffix.lower() == ".stl":
         loaded.merge_vertices()
+        vertices = np.array(loaded.vertices, np.float64)
     colored = loaded.visual.kind == "vertex"
     return Mesh(
-        vertices=np.array(loaded.vertices, np.float64),
-        triangles=np.array(loaded.faces, np.int32),
+        vertices=vertices,
+        triangles=np.array(loaded.faces, np.int32).reshape(-1, 3),
         colors=np.array(loaded.visual.vertex_colors[:, :3], np.uint8) if colored else None,
     )
 
@@ -134,7 +162,7 @@ def _write_off(mesh: Mesh, path: Path) -> None:
 def _write_glb(mesh: Mesh, path: Path, up: Up) -> None:
     import trimesh
 
-    T_gltf_world = T_GLTF_Z_UP if up == "z" else np.eye(4)
+    T_gltf_world = T_GLTF_WORLD.get(up, np.eye(4))
     vertices = mesh.vertices @ T_gltf_world[:3, :3].T
     normals = None if mesh.normals is None else mesh.normals @ T_gltf_world[:3, :3].T.astype(np.float32)
     placement = np.eye(4)

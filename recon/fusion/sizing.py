@@ -9,8 +9,9 @@ from jaxtyping import Float
 
 from recon.depth.depth_map import DepthMap
 from recon.errors import ResourceError
+from recon.fusion.blocks import BLOCK_RESOLUTION, BYTES_PER_VOXEL
 from recon.fusion.touched import touched_blocks
-from recon.fusion.volume import BLOCK_RESOLUTION, BYTES_PER_VOXEL
+from recon.fusion.volume import BLOCKS_IN_MEMORY, REGION_BLOCKS, furthest_reach
 from recon.geometry.projection import backproject
 from recon.geometry.transforms import apply
 
@@ -22,7 +23,13 @@ FINEST_SHARE = 0.004  # of the median depth: below, voxels resolve noise (sensor
 VOXELS_ACROSS = 1000  # the extent at most, which keeps large spaces to about a million blocks
 TRUNCATION_VOXELS = 4  # 6 and 8 gave a worse mesh of three real captures: thin things close up, noise gains nothing
 TRUNCATION_DEPTHS = 0.02  # of the depth at least: the sensor's noise must stay inside
-EXTRACTION_BYTES_PER_BLOCK = 20_000  # Open3D's index of vertices (16 bytes a voxel) and the mesh with its copies
+# Along a street the road is seen at a grazing angle, and LiDARs and their completion err by centimetres: within this
+# range a voxel is a share of the range, which bounds the voxels that a frame reaches.
+STREET_VOXELS = (0.05, 0.15)
+STREET_SHARE = 1 / 600  # of the range: 10 cm at 60 m
+BYTES_PER_BLOCK = BLOCK_RESOLUTION**3 * BYTES_PER_VOXEL
+INDEX_BYTES_PER_BLOCK = 16 * BLOCK_RESOLUTION**3  # Open3D's, of vertices, while it extracts
+MESH_BYTES_PER_BLOCK = 12_000  # with its copies
 BLOCKS_MARGIN = 1.25  # Chao's is a lower bound, and noise scatters the depth of more frames over more blocks
 MEMORY_SHARE = 0.8  # of the free memory that a volume may take; frames in flight need some too
 
@@ -32,7 +39,8 @@ class MemoryEstimate:
     """What a volume will come to."""
 
     blocks: int
-    bytes: int  # at its peak, while the mesh is extracted
+    in_memory: int  # of these blocks, at most at a time
+    bytes: int  # of memory at its peak, while the mesh is extracted
 
 
 def choose_voxel_size(samples: Samples, depth_max: float) -> float:
@@ -44,6 +52,22 @@ def choose_voxel_size(samples: Samples, depth_max: float) -> float:
     ]
     across = float(extent(samples, depth_max).max()) / VOXELS_ACROSS
     return round_readable(max(float(np.median(resolved)) if resolved else 0.0, across, FINEST_VOXEL))
+
+
+def choose_street_voxel_size(samples: Samples, frames: int, depth_max: float, free: int) -> float:
+    """Edge of a voxel for a drive, metres: 5 to 15 cm by the range, coarser if so many free bytes ask for it.
+
+    However long the drive, for what is out of reach leaves memory.
+    """
+    finest, coarsest = STREET_VOXELS
+    by_range = round_readable(min(max(STREET_SHARE * depth_max, finest), coarsest))
+    sizes = [by_range, *(size for size in (0.06, 0.08, 0.1, coarsest) if size > by_range)]
+    for size in sizes:
+        truncation = choose_truncation(size, samples, depth_max)
+        estimate = estimate_memory(samples, frames, size, truncation, depth_max, spill=True)
+        if estimate.bytes <= MEMORY_SHARE * free:
+            return size
+    return sizes[-1]
 
 
 def choose_truncation(voxel_size: float, samples: Samples, depth_max: float) -> float:
@@ -75,27 +99,39 @@ def round_readable(length: float, up: bool = False) -> float:
 
 
 def estimate_memory(
-    samples: Samples, frames: int, voxel_size: float, truncation: float, depth_max: float
+    samples: Samples, frames: int, voxel_size: float, truncation: float, depth_max: float, spill: bool = False
 ) -> MemoryEstimate:
     """Blocks and bytes for a capture of so many frames, from a handful spread evenly over it.
 
     Blocks that no sample saw are estimated from those that one or two samples saw, as biologists count species
-    (Chao 1987, "Estimating the population size for capture-recapture data with unequal catchability").
+    (Chao 1987, "Estimating the population size for capture-recapture data with unequal catchability"). With
+    ``spill`` blocks out of reach of the camera may leave memory.
     """
     if not samples:
-        return MemoryEstimate(0, 0)
+        return MemoryEstimate(0, 0, 0)
     origin = samples[0][1][:3, 3]
-    touched = []
+    block_size = voxel_size * BLOCK_RESOLUTION
+    touched, cameras, reach = [], [], 0.0
     for depth_map, T_world_camera in samples:
         T_volume_camera = T_world_camera.copy()
         T_volume_camera[:3, 3] -= origin
-        touched.append(touched_blocks(depth_map, T_volume_camera, voxel_size * BLOCK_RESOLUTION, truncation, depth_max))
-    _, seen = np.unique(np.concatenate(touched), axis=0, return_counts=True)
-    once, twice = int((seen == 1).sum()), int((seen == 2).sum())
+        touched.append(touched_blocks(depth_map, T_volume_camera, block_size, truncation, depth_max))
+        cameras.append(T_volume_camera[:3, 3])
+        reach = max(reach, furthest_reach(depth_map.camera, depth_max, truncation))
+    seen, times = np.unique(np.concatenate(touched), axis=0, return_counts=True)
+    once, twice = int((times == 1).sum()), int((times == 2).sum())
     unseen = once * (once - 1) / (2 * (twice + 1)) * (1 - 1 / len(samples))
     all_apart = len(np.concatenate(touched)) / len(samples) * frames
     blocks = math.ceil(min(BLOCKS_MARGIN * (len(seen) + unseen), max(len(seen), all_apart)))
-    return MemoryEstimate(blocks, blocks * (BLOCK_RESOLUTION**3 * BYTES_PER_VOXEL + EXTRACTION_BYTES_PER_BLOCK))
+    in_memory = blocks
+    if spill and blocks > BLOCKS_IN_MEMORY:
+        centres = (seen + 0.5) * block_size
+        near = max(int((np.linalg.norm(centres - camera, axis=1) < reach).sum()) for camera in cameras)
+        in_memory = min(blocks, max(BLOCKS_IN_MEMORY, math.ceil(blocks * near / max(1, len(seen)))))
+    region = blocks * INDEX_BYTES_PER_BLOCK
+    if blocks > REGION_BLOCKS:
+        region = REGION_BLOCKS * (INDEX_BYTES_PER_BLOCK + BYTES_PER_BLOCK)
+    return MemoryEstimate(blocks, in_memory, in_memory * BYTES_PER_BLOCK + region + blocks * MESH_BYTES_PER_BLOCK)
 
 
 def check_memory(estimate: MemoryEstimate, voxel_size: float, free: int) -> None:

@@ -35,7 +35,7 @@ def touched_blocks(
         _keys(np.floor(start + directions * offset).astype(np.int32))
         for offset in np.linspace(-truncation, truncation, samples, dtype=np.float32)
     ]
-    return _from_keys(np.unique(np.concatenate(keys)))
+    return blocks_of_keys(np.unique(np.concatenate(keys)))
 
 
 def _stride(depth_map: DepthMap, block_size: float, depth_max: float) -> int:
@@ -47,15 +47,21 @@ def _stride(depth_map: DepthMap, block_size: float, depth_max: float) -> int:
     return max(1, int(PIXEL_STEP * block_size * focal_px / farthest))
 
 
+def block_keys(coordinates: Int[np.ndarray, "3 n"]) -> Int[np.ndarray, " n"]:
+    """One int64 a block, ordered as (x, y, z)."""
+    x, y, z = coordinates.astype(np.int64) + (1 << (KEY_BITS - 1))
+    return np.asarray((x << (2 * KEY_BITS)) | (y << KEY_BITS) | z)
+
+
+def blocks_of_keys(keys: Int[np.ndarray, " n"]) -> Int[np.ndarray, "n 3"]:
+    """The int32 coordinates of blocks with these keys."""
+    coordinates = np.stack([keys >> (2 * KEY_BITS), keys >> KEY_BITS, keys], axis=1) & ((1 << KEY_BITS) - 1)
+    return (coordinates - (1 << (KEY_BITS - 1))).astype(np.int32)
+
+
 def _keys(coordinates: Int[np.ndarray, "3 n"]) -> Int[np.ndarray, " k"]:
-    """One integer a block, ordered as (x, y, z); repetitions that follow each other are left out."""
+    """Keys of the blocks; repetitions that follow each other are left out."""
     x, y, z = coordinates
     first = np.ones(len(x), np.bool_)
     first[1:] = (x[1:] != x[:-1]) | (y[1:] != y[:-1]) | (z[1:] != z[:-1])
-    x, y, z = coordinates[:, first].astype(np.int64) + (1 << (KEY_BITS - 1))
-    return (x << (2 * KEY_BITS)) | (y << KEY_BITS) | z
-
-
-def _from_keys(keys: Int[np.ndarray, " k"]) -> Int[np.ndarray, "k 3"]:
-    coordinates = np.stack([keys >> (2 * KEY_BITS), keys >> KEY_BITS, keys], axis=1) & ((1 << KEY_BITS) - 1)
-    return (coordinates - (1 << (KEY_BITS - 1))).astype(np.int32)
+    return block_keys(coordinates[:, first])

@@ -1,5 +1,6 @@
 """A truncated signed distance volume that grows where depth is seen."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,26 +8,24 @@ from jaxtyping import Float, Int, UInt8
 
 from recon.depth.depth_map import DepthMap
 from recon.errors import MeshError, ResourceError
+from recon.fusion.blocks import BLOCK_RESOLUTION, Blocks, Grid
 from recon.fusion.mesh import Mesh
+from recon.fusion.regions import Piece, cut, join, piece_of
 from recon.fusion.touched import touched_blocks
 from recon.geometry.camera import Camera
 from recon.geometry.projection import rays
 from recon.geometry.resampling import resize_image
 from recon.geometry.transforms import invert
 
-# Voxels along a block's edge. Smaller blocks hug the surface: at voxels of 1 cm blocks of 8 took 0.6 of the time and
-# 0.5 of the memory of Open3D's usual 16, measured on a room of 5 x 4 m.
-BLOCK_RESOLUTION = 8
-BYTES_PER_VOXEL = 20  # float32: distance, weight, three colours; integers would be shorter, but their mean drifts
 # Open3D counts elements in int32, four to a voxel while it extracts.
 MAX_BLOCKS = (2**31 - 1) // (4 * BLOCK_RESOLUTION**3)
 INITIAL_BLOCKS = 8192
-GROWTH = 2.0  # of the capacity whenever it is used up; for a moment both old and new are in memory
+BLOCKS_IN_MEMORY = 100_000  # 1 GB; with more, those out of reach leave
+REACH_MARGIN = 1.25  # times how far a frame may see: the next ones see a little farther on
+REGION_BLOCKS = 32_768  # meshed at a time, with some more around them: 0.3 GB and as much again for Open3D's index
 # Colour is shrunk until its pixels at the near quarter of the depth are half a voxel: finer ones would alias.
 COLOR_PIXELS_PER_VOXEL = 2.0
 UNSEEN_COLOR = 160  # of vertices that no image showed, among others that have colour
-
-Grid = Any  # a VoxelBlockGrid or None: Open3D is imported inside functions, since it takes seconds
 
 
 class Volume:
@@ -41,6 +40,9 @@ class Volume:
         origin: a point of the world near the capture, metres.
         device: of Open3D, as in ``CPU:0`` or ``CUDA:0``.
         capacity: blocks to make room for at first; the volume grows beyond as needed.
+        spill: folder on a disk for a temporary file, to which blocks out of reach of the last camera leave; they come
+            back when a frame reaches them again. Without one all stay in memory.
+        blocks_in_memory: as long as there are no more, none leaves.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class Volume:
         origin: Float[np.ndarray, "3"],
         device: str = "CPU:0",
         capacity: int = INITIAL_BLOCKS,
+        spill: Path | None = None,
+        blocks_in_memory: int = BLOCKS_IN_MEMORY,
     ) -> None:
         if not (voxel_size > 0 and truncation >= voxel_size and depth_max > 0):
             raise ValueError(f"Volume of {voxel_size=}, {truncation=}, {depth_max=}; see their meaning")
@@ -62,16 +66,23 @@ class Volume:
         self.origin = origin
         self._device = o3d.core.Device(device)
         self._capacity = capacity
+        self._spill = spill
+        self._blocks_in_memory = blocks_in_memory
         # Open3D weighs colour by the voxel's one weight: a frame without an image would darken it. While all frames
         # are alike one grid holds everything; from the first that differs on, coloured frames go to a second one.
-        self._shape_grid: Grid = None
-        self._color_grid: Grid = None
+        self._shape: Blocks | None = None
+        self._color: Blocks | None = None
         self._surface: Any = None  # of the last raycast, until more is integrated
 
     @property
     def active_blocks(self) -> int:
         """Number of blocks in memory."""
-        return 0 if self._shape_grid is None else self._shape_grid.hashmap().size()
+        return 0 if self._shape is None else self._shape.in_memory
+
+    @property
+    def blocks_on_disk(self) -> int:
+        """Number of blocks that have left memory."""
+        return 0 if self._shape is None else self._shape.on_disk
 
     def integrate(
         self,
@@ -82,7 +93,7 @@ class Volume:
         """Adds one frame; the image shows the same view as the depth, at any resolution.
 
         Raises:
-            ResourceError: more blocks than Open3D can address.
+            ResourceError: more blocks than Open3D can address, or no space on the disk for those that leave.
         """
         T_volume_camera = T_world_camera.copy()
         T_volume_camera[:3, 3] -= self.origin
@@ -90,42 +101,35 @@ class Volume:
         if not len(blocks):
             return
         self._surface = None
-        self._make_grids(image is not None)
+        shape, color = self._grids(image is not None)
+        reach = furthest_reach(depth_map.camera, self.depth_max, self.truncation)
+        for grid in {shape, color}:
+            grid.leave(T_volume_camera[:3, 3], reach, self._blocks_in_memory)
         if self.active_blocks + len(blocks) > MAX_BLOCKS:
             raise ResourceError(
                 f"the volume has {self.active_blocks:,} blocks of {BLOCK_RESOLUTION}^3 voxels, and Open3D cannot "
                 f"address more than {MAX_BLOCKS:,}; use voxels larger than {self.voxel_size:g} m"
             )
-        self._integrate_into(self._shape_grid, blocks, depth_map, image, T_volume_camera)
-        if image is not None and self._color_grid is not self._shape_grid:
-            self._integrate_into(self._color_grid, blocks, depth_map, image, T_volume_camera)
+        self._integrate_into(shape, blocks, depth_map, image, T_volume_camera)
+        if color is not shape:
+            self._integrate_into(color, blocks, depth_map, image, T_volume_camera)
 
     def extract_mesh(self, min_weight: int = 1) -> Mesh:
         """The surface among voxels seen in at least this many frames, coloured if any frame was.
 
         Raises:
             MeshError: there is none.
+            ResourceError: the disk fails.
         """
-        if self._shape_grid is None:
+        if self._shape is None:
             raise MeshError("no frame had any depth within range, so there is nothing to mesh; raise --max-depth")
-        extracted = _extract(self._shape_grid, min_weight)
-        if extracted is None:
+        pieces = self._pieces(self._shape, min_weight)
+        if not pieces:
             raise MeshError(
-                f"no surface in {self.active_blocks:,} blocks was seen in {min_weight} frames or more; "
+                f"no surface in {len(self._shape):,} blocks was seen in {min_weight} frames or more; "
                 "give more frames that overlap, or check that the poses fit the depth"
             )
-        positions = extracted.vertex.positions.cpu().numpy()
-        colors = None
-        if self._color_grid is self._shape_grid:
-            colors = extracted.vertex.colors.cpu().numpy() * 255
-        elif self._color_grid is not None:
-            colors = self._interpolate_colors(positions)
-        return Mesh(
-            vertices=positions.astype(np.float64) + self.origin,
-            triangles=extracted.triangle.indices.cpu().numpy().astype(np.int32),
-            normals=extracted.vertex.normals.cpu().numpy(),
-            colors=None if colors is None else np.clip(np.rint(colors), 0, 255).astype(np.uint8),
-        )
+        return join(pieces, self.origin)
 
     def raycast(self, camera: Camera, T_world_camera: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "h w"]:
         """z-depth of the surface so far as this camera would see it, metres; 0 where it sees none.
@@ -150,39 +154,52 @@ class Volume:
     def _block_size(self) -> float:
         return self.voxel_size * BLOCK_RESOLUTION
 
-    def _new_grid(self, colored: bool) -> Grid:
-        import open3d as o3d
+    def _grids(self, colored: bool) -> tuple[Blocks, Blocks]:
+        """Those that a frame with or without colour goes to, for shape and colour; they may be the same."""
+        if self._shape is None:
+            self._shape = self._new_blocks(colored)
+            self._color = self._shape if colored else None
+        elif colored and self._color is None:
+            self._color = self._new_blocks(colored=True)
+        elif not colored and self._color is self._shape:
+            self._shape = self._shape.without_colors()
+        return self._shape, self._color if colored and self._color is not None else self._shape
 
-        channels = {"tsdf": 1, "weight": 1, "color": 3} if colored else {"tsdf": 1, "weight": 1}
-        return o3d.t.geometry.VoxelBlockGrid(
-            attr_names=tuple(channels),
-            attr_dtypes=(o3d.core.float32,) * len(channels),
-            attr_channels=tuple((count,) for count in channels.values()),
-            voxel_size=self.voxel_size,
-            block_resolution=BLOCK_RESOLUTION,
-            block_count=self._capacity,
-            device=self._device,
-        )
+    def _new_blocks(self, colored: bool) -> Blocks:
+        return Blocks(self.voxel_size, colored, self._capacity, self._device, self._spill)
 
-    def _make_grids(self, colored: bool) -> None:
-        """Sees to it that there are grids for a frame with or without colour."""
-        if self._shape_grid is None:
-            self._shape_grid = self._new_grid(colored)
-            self._color_grid = self._shape_grid if colored else None
-        elif colored and self._color_grid is None:
-            self._color_grid = self._new_grid(colored=True)
-        elif not colored and self._color_grid is self._shape_grid:
-            import open3d as o3d
-
-            known = self._color_grid.hashmap()
-            active = known.active_buf_indices().to(o3d.core.int64)
-            self._shape_grid = self._new_grid(colored=False)
-            distance, weight, _ = (values[active] for values in known.value_tensors())
-            self._shape_grid.hashmap().insert(known.key_tensor()[active], [distance, weight])
+    def _pieces(self, shape: Blocks, min_weight: int) -> list[Piece]:
+        """The surface, region by region; in one if it is small."""
+        blocks = shape.coordinates
+        regions = cut(blocks, REGION_BLOCKS)
+        pieces = []
+        for region in regions:
+            whole = len(regions) == 1 and not shape.on_disk
+            inside = blocks[region.around(blocks)]
+            extracted = _extract((shape if whole else shape.copy(inside)).grid, min_weight)
+            if extracted is None:
+                continue
+            vertices = extracted.vertex.positions.cpu().numpy()
+            colors = None
+            if self._color is shape:
+                colors = extracted.vertex.colors.cpu().numpy() * 255
+            elif self._color is not None:
+                colors = self._interpolate_colors(vertices, self._color if whole else self._color.copy(inside))
+            piece = piece_of(
+                region,
+                self._block_size,
+                vertices,
+                extracted.triangle.indices.cpu().numpy().astype(np.int32),
+                extracted.vertex.normals.cpu().numpy(),
+                None if colors is None else np.clip(np.rint(colors), 0, 255).astype(np.uint8),
+            )
+            if len(piece.triangles):
+                pieces.append(piece)
+        return pieces
 
     def _integrate_into(
         self,
-        grid: Grid,
+        target: Blocks,
         blocks: Int[np.ndarray, "n 3"],
         depth_map: DepthMap,
         image: UInt8[np.ndarray, "H W 3"] | None,
@@ -190,7 +207,9 @@ class Volume:
     ) -> None:
         import open3d as o3d
 
-        _reserve(grid, len(blocks))
+        target.fetch(blocks)
+        target.reserve(blocks)
+        grid = target.grid
         block_coords = o3d.core.Tensor(blocks, device=self._device)
         depth = o3d.t.geometry.Image(np.ascontiguousarray(depth_map.depth)).to(self._device)
         T_camera_volume = o3d.core.Tensor(invert(T_volume_camera))
@@ -213,11 +232,11 @@ class Volume:
             return image
         return resize_image(image, max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
 
-    def _interpolate_colors(self, positions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    def _interpolate_colors(self, positions: Float[np.ndarray, "n 3"], among: Blocks) -> Float[np.ndarray, "n 3"]:
         """Colour (0..255) of the second grid at points of the volume: trilinear among the voxels that have any."""
         import open3d as o3d
 
-        grid = self._color_grid.hashmap()
+        grid = among.grid.hashmap()
         weights, colors = (values.cpu().numpy() for values in grid.value_tensors()[1:])
         corner = np.floor(positions / self.voxel_size).astype(np.int32)
         fraction = positions / self.voxel_size - corner
@@ -236,6 +255,12 @@ class Volume:
         return np.divide(total, total_share, out=unseen, where=total_share > 0)
 
 
+def furthest_reach(camera: Camera, depth_max: float, truncation: float) -> float:
+    """Metres from a camera within which it and those soon to come see, through the corners of their pictures too."""
+    longest = float(np.linalg.norm(rays(camera)[[0, 0, -1, -1], [0, -1, 0, -1]], axis=-1).max())
+    return REACH_MARGIN * (depth_max * longest + truncation)
+
+
 def _extract(grid: Grid, min_weight: int) -> Any:
     """Open3D's mesh of voxels with at least this weight, None if it has no triangles."""
     try:
@@ -245,13 +270,6 @@ def _extract(grid: Grid, min_weight: int) -> Any:
             return None
         raise
     return extracted if len(extracted.triangle.indices) else None
-
-
-def _reserve(grid: Grid, blocks: int) -> None:
-    """Makes room for as many blocks more; Open3D by itself adds just these, and so copies the grid at each frame."""
-    hashmap = grid.hashmap()
-    if hashmap.size() + blocks > hashmap.capacity():
-        hashmap.reserve(max(hashmap.size() + blocks, int(GROWTH * hashmap.capacity())))
 
 
 def _corner_intrinsics(camera: Camera) -> Any:

@@ -19,9 +19,9 @@ OUTLIER_MARGIN = 1.1
 FEW_PIXELS = 100  # fewer do not tell what is usual
 
 
-def prompt_from_sensor(sensor: SensorDepth, min_confidence: int = 1) -> Prompt | None:
+def prompt_from_sensor(sensor: SensorDepth, min_confidence: int = 1, max_depth: float = MAX_DEPTH) -> Prompt | None:
     """The prompt on the sensor's own grid, or None where no pixel can be trusted."""
-    valid = confident_pixels(sensor, min_confidence, MAX_DEPTH)
+    valid = confident_pixels(sensor, min_confidence, max_depth)
     valid &= _plausible(sensor.depth, valid)
     if not valid.any():
         return None

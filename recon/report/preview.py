@@ -22,6 +22,11 @@ LAYERS = 8  # of back faces that a ray may pass before it gives up
 PULLED_BACK = 0.5  # of the distance to what the camera sees
 CANDIDATES = 12  # camera poses tried for the view from inside
 BACKGROUND = (np.array([250.0, 251, 252]), np.array([222.0, 226, 231]))  # RGB at the top and at the bottom
+UPWARD: dict[str, Float[np.ndarray, "3"]] = {
+    "y": np.array([0.0, 1, 0]),
+    "-y": np.array([0.0, -1, 0]),
+    "z": np.array([0.0, 0, 1]),
+}
 GREY = np.array([196.0, 200, 206])  # RGB of a mesh without colours
 
 
@@ -61,7 +66,7 @@ def render_preview(
     surface = _Surface(mesh)
     T_surface_cameras = T_world_cameras.copy()
     T_surface_cameras[:, :3, 3] -= surface.centre
-    upward = {"y": np.array([0.0, 1, 0]), "z": np.array([0.0, 0, 1])}.get(up, _unit(-T_world_cameras[:, :3, 1].sum(0)))
+    upward = UPWARD.get(up, _unit(-T_world_cameras[:, :3, 1].sum(0)))
     ahead = _horizontal_ahead(T_surface_cameras, upward)
     aside = np.cross(ahead, upward)
     views = (

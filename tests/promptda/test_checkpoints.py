@@ -97,7 +97,7 @@ def test_half_precision_files_become_float32(vits: PromptedDepth, tmp_path: Path
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_going_to_a_form_and_back_is_the_identity(form: Form, vits: PromptedDepth) -> None:
-    ours = vits.state_dict()
+    ours = {k: t for k, t in vits.state_dict().items() if k.startswith("encoder.vit.") or not form.encoder_only}
     back = form.to_ours(form.from_ours(ours))
     assert back.keys() == ours.keys()
     assert all(torch.equal(back[key], ours[key]) for key in ours)

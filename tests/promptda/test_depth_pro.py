@@ -10,10 +10,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import DepthProConfig, DepthProForDepthEstimation
 
-from promptda import WeightsError
-from promptda.depth_pro import PromptedDepthPro
-from promptda.depth_pro_files import APPLE, TRANSFORMERS, load_depth_pro
+import promptda
+from promptda import DepthProArchitecture, PromptedDepthPro, WeightsError, load_foundation
+from promptda.depth_pro_files import APPLE, TRANSFORMERS
+from promptda.encoders import depth_pro
 from promptda.encoders.depth_pro import Size, merge, split
+from promptda.network import Architecture
 
 SMALL = Size(
     window_px=32, patch_px=4, width=24, depth=4, heads=2, taps=(0, 2), features=16, channels=(16, 16, 20, 24, 24)
@@ -65,11 +67,18 @@ def peer_file(peer: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder / "model.safetensors"
 
 
+@pytest.fixture(scope="module")
+def small() -> Iterator[DepthProArchitecture]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(depth_pro.SIZES, "small-depth-pro", SMALL)
+        yield DepthProArchitecture("small-depth-pro")
+
+
 @pytest.fixture
-def model(peer_file: Path) -> Iterator[PromptedDepthPro]:
+def model(peer_file: Path, small: DepthProArchitecture) -> Iterator[PromptedDepthPro]:
     torch.manual_seed(0)
     with torch.inference_mode():
-        yield load_depth_pro(peer_file, SMALL)
+        yield load_foundation(peer_file, small).eval()
 
 
 def draw_image(height: int = SIDE, width: int = SIDE, batch: int = 1) -> Tensor:
@@ -141,7 +150,7 @@ def test_windows_put_together_are_the_image(window: int) -> None:
 
 
 def test_apples_names_and_those_of_transformers_name_the_same_tensors(
-    peer_file: Path, model: PromptedDepthPro, tmp_path: Path
+    peer_file: Path, model: PromptedDepthPro, small: DepthProArchitecture, tmp_path: Path
 ) -> None:
     state = model.state_dict()
     foundation = {key: t.clone() for key, t in state.items() if not key.startswith("prompting.")}
@@ -165,20 +174,20 @@ def test_apples_names_and_those_of_transformers_name_the_same_tensors(
     assert not [key for key in apple if key.startswith(("decoder.convs.0.", "decoder.fusions.0.deconv."))]
     torch.save(apple | {"fov.encoder.0.cls_token": torch.zeros(1)}, tmp_path / "depth_pro.pt")
     for path in (tmp_path / "depth_pro.pt", peer_file):
-        loaded = load_depth_pro(path, SMALL).state_dict()
+        loaded = load_foundation(path, small).state_dict()
         assert all(torch.equal(loaded[key], tensor) for key, tensor in foundation.items())
 
 
 def test_the_published_network_has_as_many_parameters_as_published() -> None:
     with torch.device("meta"):
-        model = PromptedDepthPro()
+        model = PromptedDepthPro(DepthProArchitecture())
         peer = DepthProForDepthEstimation(DepthProConfig(**published()))
     mask_tokens = 2 * 1024  # which ours does without
     prompt = sum(p.numel() for p in model.prompting.parameters())
     assert (
         sum(p.numel() for p in model.parameters()) - prompt == sum(p.numel() for p in peer.parameters()) - mask_tokens
     )
-    assert model.encoder.side == 1536
+    assert model.fixed_size == 1536
     keys = TRANSFORMERS.from_ours({k: t for k, t in model.state_dict().items() if not k.startswith("prompting.")})
     assert "depth_pro.encoder.patch_encoder.model.encoder.layer.23.attention.attention.value.weight" in keys
 
@@ -195,15 +204,41 @@ def published() -> dict[str, object]:
     return {f"{part}_model_config": dict(transformer) for part in ("image", "patch", "fov")}
 
 
-def test_tensors_that_do_not_fit_are_named(peer_file: Path, tmp_path: Path) -> None:
+def test_tensors_that_do_not_fit_are_named(peer_file: Path, small: DepthProArchitecture, tmp_path: Path) -> None:
     tensors = load_file(peer_file)
     del tensors["head.layers.4.bias"]
     save_file(tensors, tmp_path / "short.safetensors")
-    with pytest.raises(
-        WeightsError, match="short.safetensors: not a Depth Pro network, 1 tensors do not fit: head.lay"
-    ):
-        load_depth_pro(tmp_path / "short.safetensors", SMALL)
-    with pytest.raises(WeightsError, match="not a Depth Pro network, .* tensors do not fit"):
-        load_depth_pro(peer_file)
-    with pytest.raises(WeightsError, match="missing.pt: cannot be read"):
-        load_depth_pro(tmp_path / "missing.pt")
+    with pytest.raises(WeightsError, match="does not fit a small-depth-pro network; 1 missing: head.layers.4.bias$"):
+        load_foundation(tmp_path / "short.safetensors", small)
+    with pytest.raises(WeightsError, match="does not fit a depth-pro network; .* of another shape"):
+        load_foundation(peer_file, DepthProArchitecture())
+    with pytest.raises(WeightsError, match="does not fit a vits network"):
+        load_foundation(peer_file, Architecture.released("vits"))
+    with pytest.raises(WeightsError, match="missing.pt: neither a file"):
+        load_foundation(tmp_path / "missing.pt", small)
+    with pytest.raises(WeightsError, match="a foundation, which takes no prompt"):
+        promptda.load(peer_file)
+
+
+def test_a_trained_one_is_saved_and_loaded_whole(model: PromptedDepthPro, tmp_path: Path) -> None:
+    for parameter in model.prompting.parameters():
+        parameter += 0.01
+    promptda.save(model, tmp_path / "ours.safetensors")
+    loaded = promptda.load(tmp_path / "ours.safetensors")
+    assert isinstance(loaded, PromptedDepthPro)
+    assert loaded.architecture == model.architecture
+    assert loaded.fixed_size == SIDE
+    assert not loaded.training
+    assert torch.equal(loaded(draw_image(), draw_prompt()).depth, model(draw_image(), draw_prompt()).depth)
+    continued = load_foundation(tmp_path / "ours.safetensors", model.architecture)
+    assert continued.training
+    assert all(torch.equal(tensor, model.state_dict()[key]) for key, tensor in continued.state_dict().items())
+
+
+def test_an_unknown_size_in_a_file_is_one_sentence(model: PromptedDepthPro, tmp_path: Path) -> None:
+    tensors = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    save_file(tensors, tmp_path / "odd.safetensors", {"architecture": '{"encoder": "depth-pro-9000"}'})
+    with pytest.raises(WeightsError, match="odd.safetensors: unknown architecture .*depth-pro-9000"):
+        promptda.load(tmp_path / "odd.safetensors")
+    with pytest.raises(ValueError, match="DepthProArchitecture.encoder is 'vits'"):
+        DepthProArchitecture("vits")

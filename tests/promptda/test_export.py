@@ -81,6 +81,18 @@ def test_depth_is_that_of_pytorch_at_every_size(
 
 
 @needs_extra
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_each_of_several_pictures_has_the_depth_that_it_has_alone(
+    batch: int, exported: tuple[Path, export.Agreement], drawn: PromptedDepth, make_sample: Sampler
+) -> None:
+    image, prompt = make_sample(42, 70, batch)
+    prompt[-1] *= 3
+    with torch.inference_mode():
+        expected = torch.cat([drawn(*one).depth for one in zip(image.split(1), prompt.split(1), strict=True)])
+    torch.testing.assert_close(run(exported[0], image, prompt), expected, rtol=0, atol=1e-3)
+
+
+@needs_extra
 def test_zero_and_what_is_not_finite_are_unknown_prompt(
     exported: tuple[Path, export.Agreement], drawn: PromptedDepth, make_sample: Sampler
 ) -> None:

@@ -1,6 +1,7 @@
 """Networks started from the weights of others, above all Depth Anything V2."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,14 @@ import torch
 from drawn_network import draw_architecture
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
+from transformers import (
+    DepthAnythingConfig,
+    DepthAnythingForDepthEstimation,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+)
 from transformers.models.dinov2.modeling_dinov2 import Dinov2Embeddings
 from transformers_peer import peer_depth_without_prompt, released_position
 
@@ -18,7 +26,7 @@ from promptda.encoders import dinov2
 from promptda.foundation import load_foundation
 from promptda.network import Architecture, PromptedDepth
 from promptda.prompting.designs import DESIGNS
-from promptda.published_forms import OFFICIAL, TRANSFORMERS, Form
+from promptda.published_forms import DINOV2, OFFICIAL, TRANSFORMERS, Form
 
 Sampler = Callable[..., tuple[Tensor, Tensor]]
 DESIGN_NAMES = [design.name for design in DESIGNS]
@@ -168,5 +176,64 @@ def test_loading_a_foundation_for_prediction_is_refused(
     write: Callable[[PromptedDepth, Path], None], drawn: PromptedDepth, tmp_path: Path
 ) -> None:
     write(drawn, tmp_path / "foundation")
-    with pytest.raises(WeightsError, match="takes no prompt, such as Depth Anything V2"):
+    with pytest.raises(WeightsError, match="a foundation, which takes no prompt"):
         promptda.load(tmp_path / "foundation")
+
+
+def bare_dinov2(encoder: str) -> nn.Module:
+    """DINOv2 in ``transformers`` with weights of its own and the size of ours."""
+    size = dinov2.SIZES[encoder]
+    shape = {
+        "image_size": 518,
+        "patch_size": 14,
+        "hidden_size": size.width,
+        "num_hidden_layers": size.depth,
+        "num_attention_heads": size.heads,
+        "use_swiglu_ffn": size.gated,
+    }
+    torch.manual_seed(0)
+    if size.registers:
+        return Dinov2WithRegistersModel(Dinov2WithRegistersConfig(num_register_tokens=size.registers, **shape)).eval()
+    return Dinov2Model(Dinov2Config(**shape)).eval()
+
+
+@pytest.fixture(params=["plain", "registers", "gated"])
+def bare_encoder(request: pytest.FixtureRequest, tiny: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    size = dinov2.SIZES[tiny]
+    sizes = {
+        "plain": size,
+        "registers": replace(size, registers=dinov2.REGISTERS),
+        "gated": replace(size, gated=True),
+    }
+    monkeypatch.setitem(dinov2.SIZES, "bare", sizes[request.param])
+    return "bare"
+
+
+@torch.inference_mode()
+def test_a_bare_dinov2_of_transformers_gives_the_encoder(bare_encoder: str, tmp_path: Path) -> None:
+    peer = bare_dinov2(bare_encoder)
+    peer.save_pretrained(tmp_path)
+    model = load_foundation(tmp_path, Architecture(bare_encoder, 8)).eval()
+    image = torch.rand(1, 3, 518, 518, generator=torch.Generator().manual_seed(0))  # no interpolated positions
+    extra = 1 + dinov2.SIZES[bare_encoder].registers
+    expected = peer(pixel_values=image).last_hidden_state[:, extra:].mT.unflatten(2, (37, 37))
+    assert expected.std() > 0.5
+    torch.testing.assert_close(model.encoder.vit(image)[-1], expected, rtol=0, atol=1e-4)
+
+
+def test_a_bare_dinov2_as_released_gives_the_encoder_and_nothing_else(bare_encoder: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    weights = PromptedDepth(Architecture(bare_encoder, 8)).encoder.vit.state_dict()
+    raw = DINOV2.from_ours({f"encoder.vit.{key}": tensor for key, tensor in weights.items()})
+    assert {"cls_token", "pos_embed", "mask_token", "patch_embed.proj.weight", "blocks.0.ls1.gamma"} <= raw.keys()
+    torch.save(raw, tmp_path / "dinov2.pth")
+    model = load_foundation(tmp_path / "dinov2.pth", Architecture(bare_encoder, 8, prompting="controlnet"))
+    assert all(torch.equal(model.encoder.vit.state_dict()[key], tensor) for key, tensor in weights.items())
+    copied = model.prompting.blocks.state_dict()
+    assert all(torch.equal(tensor, weights[f"blocks.{key}"]) for key, tensor in copied.items())
+    with pytest.raises(WeightsError, match="a foundation, which takes no prompt"):
+        promptda.load(tmp_path / "dinov2.pth")
+    del raw["blocks.1.norm1.weight"]
+    torch.save(raw, tmp_path / "short.pth")
+    with pytest.raises(WeightsError, match="does not fit a bare network; 1 missing: blocks.1.norm1.weight$"):
+        load_foundation(tmp_path / "short.pth", Architecture(bare_encoder, 8))

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,15 @@ def test_names_are_unique_and_unknown_ones_refused() -> None:
 def test_designs_inside_a_transformer_refuse_other_encoders(prompting: str) -> None:
     with pytest.raises(ValueError, match="needs a transformer"):
         Architecture("lite0", 64, prompting=prompting)
+
+
+@torch.inference_mode()
+def test_a_design_that_reads_the_mask_says_so(drawn: PromptedDepth, make_sample: Sampler) -> None:
+    image, prompt = make_sample(70, 98)
+    unit, _ = normalise(prompt, None)
+    features = []
+    for mask in (torch.zeros_like(unit), torch.ones_like(unit)):
+        both = torch.cat([unit, mask], dim=1)
+        pyramid = drawn.prompting.encode(drawn.encoder, image, both)
+        features.append(drawn.decoder(pyramid, partial(drawn.prompting.fuse, prompt=both)))
+    assert torch.equal(*features) == (not drawn.prompting.knows_mask)

@@ -1,5 +1,8 @@
 """Names of published networks and where their files are."""
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -45,7 +48,30 @@ def test_a_cached_file_is_found_by_name_and_repository_without_asking_the_networ
 ) -> None:
     file = put_in_cache(empty_cache, published, b"weights")
     forbid_network(monkeypatch)
-    assert zoo.locate(published.name) == zoo.locate(published.repository) == file
+    assert zoo.locate(published.name, foundations=True) == zoo.locate(published.repository, foundations=True) == file
+
+
+@pytest.mark.parametrize(
+    "published", [p for p in zoo.PUBLISHED if p.kind == "foundation"], ids=lambda published: published.name
+)
+def test_a_foundation_is_not_loaded_to_predict_nor_downloaded_for_it(
+    published: zoo.Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid_network(monkeypatch)
+    with pytest.raises(WeightsError, match=f"^{published.name}: a foundation, which takes no prompt; "):
+        promptda.load(published.name)
+
+
+def test_the_cache_lies_where_the_environment_says(tmp_path: Path) -> None:
+    for variable in ("HF_HUB_CACHE", "HF_HOME"):
+        cache = tmp_path / variable if variable == "HF_HUB_CACHE" else tmp_path / variable / "hub"
+        file = put_in_cache(cache, zoo.PUBLISHED[0], b"weights")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("HF_")} | {
+            variable: str(tmp_path / variable)
+        }
+        program = "from promptda import zoo; print(zoo.locate('vits'))"
+        answer = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        assert answer.stdout.strip() == str(file), answer.stderr
 
 
 def test_offline_and_not_cached_is_one_sentence_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,5 +105,7 @@ def test_a_folder_holds_a_file_of_the_published_name(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(WeightsError, match=r"vitq: neither a file nor the name of a network; .* vits, vitl"):
+    with pytest.raises(
+        WeightsError, match=r"vitq: neither a file nor the name of a network; .* vits, vits-ckpt, vitl, "
+    ):
         promptda.load("vitq")

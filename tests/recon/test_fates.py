@@ -24,11 +24,11 @@ def test_each_frame_is_told_with_its_state_and_reason() -> None:
     fates.skip(1, "no new view")
     fates.fail(2, "picture unreadable: 000012.jpg: cut off, at byte 5")
     assert fates.to_csv() == (
-        "index,timestamp,state,reason\n"
-        "10,0.0,used,\n"
-        "11,0.1,skipped,no new view\n"
-        '12,0.2,skipped,"picture unreadable: 000012.jpg: cut off, at byte 5"\n'
-        "13,0.30000000000000004,undecided,\n"
+        "index,timestamp,state,reason,camera\n"
+        "10,0.0,used,,main\n"
+        "11,0.1,skipped,no new view,main\n"
+        '12,0.2,skipped,"picture unreadable: 000012.jpg: cut off, at byte 5",main\n'
+        "13,0.30000000000000004,undecided,,main\n"
     )
     assert fates.used == [0]
     assert fates.undecided == [3]

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from recon.captures.base import FrameTable
 from recon.errors import CaptureError
 from recon.fates import Fates
 from recon.geometry.transforms import from_quaternion_xyzw
-from recon.keyframes import MAX_WINDOW, NEW_VIEW_DISTANCE, choose_windows, sharpness
+from recon.keyframes import choose_windows, sharpness
 from recon.settings import Settings
+from recon.surroundings import ROOM
 
 FPS = 30
 DEFAULTS = Settings()
@@ -40,14 +43,21 @@ def choose(frames: FrameTable, settings: Settings = DEFAULTS) -> tuple[list[list
 
 
 @st.composite
-def walks(draw: st.DrawFn) -> FrameTable:
+def walks(draw: st.DrawFn) -> Callable[[], FrameTable]:
+    """What makes a table; made in the test, as beartype draws random numbers to check its rows."""
     count = draw(st.integers(2, 60))
     step = draw(st.lists(st.floats(0.001, 0.7), min_size=count, max_size=count))
     flags = st.lists(st.booleans(), min_size=count, max_size=count).map(np.array)
-    frames = table(np.cumsum(step), draw(flags), draw(flags))
-    frames.has_depth[draw(st.integers(0, count - 1))] = True
-    frames.T_world_camera[draw(st.integers(0, count - 1))] *= draw(st.sampled_from([1.0, np.nan]))
-    return frames
+    has_image, has_depth = draw(flags), draw(flags)
+    has_depth[draw(st.integers(0, count - 1))] = True
+    row, factor = draw(st.integers(0, count - 1)), draw(st.sampled_from([1.0, np.nan]))
+
+    def make() -> FrameTable:
+        frames = table(np.cumsum(step), has_image, has_depth)
+        frames.T_world_camera[row] *= factor
+        return frames
+
+    return make
 
 
 @given(
@@ -58,8 +68,9 @@ def walks(draw: st.DrawFn) -> FrameTable:
     st.none() | st.integers(120, 170),
 )
 def test_windows_increase_and_every_other_row_has_its_fate(
-    frames: FrameTable, keyframes: str, max_frames: int | None, start: int | None, stop: int | None
+    walk: Callable[[], FrameTable], keyframes: str, max_frames: int | None, start: int | None, stop: int | None
 ) -> None:
+    frames = walk()
     fates = Fates(frames)
     settings = Settings(keyframes=keyframes, max_frames=max_frames, start=start, stop=stop)
     try:
@@ -70,7 +81,7 @@ def test_windows_increase_and_every_other_row_has_its_fate(
         return
     rows = [row for window in windows for row in window]
     assert rows == sorted(set(rows))
-    assert all(1 <= len(window) <= MAX_WINDOW for window in windows)
+    assert all(1 <= len(window) <= ROOM.view_frames for window in windows)
     assert rows == fates.undecided
     assert len(rows) + sum(fates.skipped().values()) == len(frames)
     assert max_frames is None or len(windows) <= max_frames
@@ -85,7 +96,7 @@ def test_views_along_a_straight_path_are_six_centimetres_apart() -> None:
     windows, _ = choose(straight(61))
     firsts = [window[0] for window in windows]
     assert firsts == list(range(0, 61, 6))
-    assert NEW_VIEW_DISTANCE <= 6 * 0.0101 < NEW_VIEW_DISTANCE + 0.0101
+    assert ROOM.view_metres <= 6 * 0.0101 < ROOM.view_metres + 0.0101
 
 
 def test_turning_in_place_gives_views_five_degrees_apart() -> None:

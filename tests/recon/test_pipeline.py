@@ -41,10 +41,10 @@ def test_every_frame_has_one_fate_and_the_run_folder_tells_it(tmp_path: Path) ->
     room.table.has_depth[5] = False
     result = reconstruct(room, SETTINGS, tmp_path / "box.ply")
     lines = (tmp_path / "box_run" / "frames.csv").read_text().splitlines()
-    assert lines[0] == "index,timestamp,state,reason"
+    assert lines[0] == "index,timestamp,state,reason,camera"
     assert [line.split(",")[2] for line in lines[1:]].count("used") == 10 == result.metrics["used"]
-    assert lines[4].endswith("skipped,no usable pose")
-    assert lines[6].endswith("skipped,no depth")
+    assert lines[4].endswith("skipped,no usable pose,main")
+    assert lines[6].endswith("skipped,no depth,main")
     assert result.metrics["skipped"] == {"no usable pose": 1, "no depth": 1}
     trajectory = np.loadtxt(tmp_path / "box_run" / "trajectory.txt")
     assert trajectory.shape == (10, 8)

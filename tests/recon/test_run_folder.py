@@ -28,7 +28,7 @@ def test_the_table_of_frames_holds_a_line_for_each(tmp_path: Path) -> None:
     fates = Fates(table)
     fates.use(0)
     RunFolder(tmp_path).write_frames(fates)
-    assert (tmp_path / "frames.csv").read_text().splitlines()[1:] == ["0,0.0,used,", "1,1.0,undecided,"]
+    assert (tmp_path / "frames.csv").read_text().splitlines()[1:] == ["0,0.0,used,,main", "1,1.0,undecided,,main"]
 
 
 def test_the_trajectory_is_tums_text(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ settings = st.builds(
     depth=st.sampled_from(["auto", "sensor"]),
     model=st.none() | text,
     device=st.sampled_from(["auto", "cpu", "mps", "cuda", "cuda:3"]),
+    precision=st.sampled_from(["auto", "fp32", "bf16", "fp16"]),
+    compile=st.booleans(),
+    batch_size=st.none() | st.integers(1, 256),
     resolution=st.sampled_from(["auto", "native"]) | st.builds("{}x{}".format, *[st.integers(1, 8192)] * 2),
     keyframes=st.sampled_from(["auto", "all"]) | st.integers(1, 99).map(str),
     max_frames=st.none() | st.integers(1),
@@ -46,6 +49,11 @@ def test_the_defaults_are_within_their_own_limits() -> None:
     [
         ("device", "cuda:", "auto, cpu, cuda, cuda:N or mps"),
         ("device", "tpu", "auto, cpu, cuda, cuda:N or mps"),
+        ("engine", "onnx", "torch or openvino"),
+        ("precision", "fp8", "auto, fp32, bf16, fp16"),
+        ("precision", "int8", "auto, fp32, bf16, fp16"),
+        ("batch_size", 0, "from 1 to 256"),
+        ("batch_size", 257, "from 1 to 256"),
         ("resolution", "0x756", "native or WIDTHxHEIGHT"),
         ("resolution", "1008", "native or WIDTHxHEIGHT"),
         ("resolution", "8193x756", "up to 8192"),
@@ -69,6 +77,16 @@ def test_a_value_out_of_range_is_named_with_what_is_wanted(name: str, value: obj
     assert str(caught.value).startswith(f"options: {name.replace('_', '-')} is {value}")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("device", "cuda"), ("device", "mps"), ("precision", "fp16"), ("compile", True)]
+)
+def test_what_openvino_cannot_do_is_refused(name: str, value: object) -> None:
+    assert Settings(engine="openvino", device="cpu", precision="bf16").engine == "openvino"
+    assert Settings().updated({name: value}, "options") != Settings()
+    with pytest.raises(UsageError, match=f"options: {name} is .* with --engine openvino"):
+        Settings(engine="openvino").updated({name: value}, "options")
+
+
 def test_an_unknown_depth_source_is_refused() -> None:
     with pytest.raises(UsageError, match="must be auto, model or sensor"):
         Settings().updated({"depth": "laser"}, "options")
@@ -89,6 +107,7 @@ def test_whole_numbers_are_good_lengths() -> None:
         ("voxels = 1", "no setting is called 'voxels'; there are depth, model"),
         ('workers = "two"', "workers is 'two'"),
         ("workers = true", "workers is True"),
+        ("compile = 1", "compile is 1; it must be true or false"),
         ("workers = 1.5", "workers is 1.5"),
         ("model = 3", "model is 3"),
         ("[depth]\nx = 1", "depth is"),

@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recon.captures.base import Frame, FrameTable, SensorDepth
 from recon.depth.cache import DepthCache
@@ -30,6 +32,7 @@ from recon.stages import (
     confident_depth,
     decode,
     each,
+    in_groups,
     sensor_samples,
     surviving,
 )
@@ -120,7 +123,7 @@ def sensor(made: Row) -> SensorDepth:
 
 
 def decoded(rows: Sequence[Row], windows: Sequence[Sequence[int]], workers: int = 2) -> list[View | Lost]:
-    return list(decode(Made(rows), windows, workers, Stopwatch()))
+    return list(decode(Made(rows), windows, 20.0, workers, Stopwatch()))
 
 
 def stream(items: Sequence) -> Stream:
@@ -130,12 +133,22 @@ def stream(items: Sequence) -> Stream:
 class Doubling(Predictor):
     """In place of a network: the prompt at twice its size."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch_size: int = 1) -> None:
+        self.batch_size = batch_size
         self.calls = 0
+        self.pictures = 0
 
-    def predict(self, image: np.ndarray, prompt: Prompt) -> np.ndarray:
+    def predict_batch(self, images: Sequence[np.ndarray], prompts: Sequence[Prompt]) -> list[np.ndarray]:
+        assert len(images) == len(prompts)
+        assert len({(image.shape, prompt.depth.shape) for image, prompt in zip(images, prompts, strict=True)}) == 1
         self.calls += 1
-        return np.kron(prompt.depth, np.ones((2, 2), np.float32))
+        self.pictures += len(images)
+        return [np.kron(prompt.depth, np.ones((2, 2), np.float32)) for prompt in prompts]
+
+
+def predicted(items: Stream, network: Predictor, cache: DepthCache | None = None, min_confidence: int = 1) -> Stream:
+    source = PredictedDepth(network, cache, min_confidence, 20.0, False, MEASURED)
+    return in_groups(items, network.batch_size, source, Stopwatch())
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -184,7 +197,7 @@ def test_any_number_of_broken_pictures_costs_colour_and_no_geometry() -> None:
 def test_a_frame_of_nothing_but_edges_is_skipped_and_told() -> None:
     spikes = np.where(np.indices((12, 16)).sum(0) % 2, 1.0, 2.0).astype(np.float32)
     depths = each(stream(decoded([Row(depth=spikes)], [[0]])), MeasuredDepth(2, 5.0), Stopwatch())
-    (lost,) = each(depths, WithoutEdges(5.0), Stopwatch())
+    (lost,) = each(depths, WithoutEdges(5.0, 0.03), Stopwatch())
     assert lost == Lost(0, "nothing left of its depth once edges are removed", False, {})
 
 
@@ -206,7 +219,7 @@ def test_few_pictures_live_at_a_time_however_long_the_capture() -> None:
     for count in (30, 120):
         capture = Made([Row(blur=row % 4) for row in range(count)])
         windows = [list(range(row, row + 3)) for row in range(0, count, 3)]
-        for view in ahead(decode(capture, windows, 2, Stopwatch()), 2):
+        for view in ahead(decode(capture, windows, 20.0, 2, Stopwatch()), 2):
             time.sleep(0.002)
             del view
         alive[count] = capture.most_alive
@@ -217,7 +230,7 @@ def test_few_pictures_live_at_a_time_however_long_the_capture() -> None:
 def test_leaving_early_stops_the_threads_and_lets_go_of_the_pictures() -> None:
     capture = Made([Row()] * 100)
     before = threading.active_count()
-    views = ahead(decode(capture, [[row] for row in range(100)], 2, Stopwatch()), 2)
+    views = ahead(decode(capture, [[row] for row in range(100)], 20.0, 2, Stopwatch()), 2)
     next(views)
     views.close()
     assert threading.active_count() == before
@@ -236,13 +249,11 @@ def test_sensor_depth_is_passed_on_where_it_is_confident_and_near() -> None:
 def test_a_frame_without_confident_depth_is_skipped_and_no_failure() -> None:
     views = decoded([Row(confidence=1)], [[0]])
     assert list(each(stream(views), MeasuredDepth(2, 5.0), Stopwatch())) == [Lost(0, NO_DEPTH, False, {})]
-    assert list(each(stream(views), PredictedDepth(Doubling(), None, 2, MEASURED), Stopwatch())) == [
-        Lost(0, NO_DEPTH, False, {})
-    ]
+    assert list(predicted(stream(views), Doubling(), min_confidence=2)) == [Lost(0, NO_DEPTH, False, {})]
 
 
 def test_predicted_depth_belongs_to_the_pictures_camera_at_its_size() -> None:
-    (item,) = each(stream(decoded([Row()], [[0]])), PredictedDepth(Doubling(), None, 1, MEASURED), Stopwatch())
+    (item,) = predicted(stream(decoded([Row()], [[0]])), Doubling())
     assert isinstance(item, DepthView)
     assert item.depth_map.depth.shape == (24, 32)
     np.testing.assert_array_equal(item.depth_map.camera.K, IMAGE.resized(32, 24).K)
@@ -250,9 +261,7 @@ def test_predicted_depth_belongs_to_the_pictures_camera_at_its_size() -> None:
 
 def test_a_frame_without_a_picture_keeps_its_confident_sensor_depth() -> None:
     network = Doubling()
-    (item,) = each(
-        stream(decoded([Row(coloured=False)], [[0]])), PredictedDepth(network, None, 1, MEASURED), Stopwatch()
-    )
+    (item,) = predicted(stream(decoded([Row(coloured=False)], [[0]])), network)
     assert isinstance(item, DepthView)
     assert network.calls == 0
     assert item.depth_map.camera is DEPTH
@@ -262,7 +271,7 @@ def test_depth_that_was_kept_is_not_predicted_again_and_is_the_same(tmp_path: Pa
     network, runs = Doubling(), []
     for _ in range(2):
         cache = DepthCache(tmp_path / "depth", {"weights": "doubling"})
-        (item,) = each(stream(decoded([Row()], [[0]])), PredictedDepth(network, cache, 1, MEASURED), Stopwatch())
+        (item,) = predicted(stream(decoded([Row()], [[0]])), network, cache)
         assert isinstance(item, DepthView)
         runs.append(item.depth_map.depth)
     assert network.calls == 1
@@ -271,19 +280,108 @@ def test_depth_that_was_kept_is_not_predicted_again_and_is_the_same(tmp_path: Pa
 
 def test_a_network_that_gives_nothing_has_failed(tmp_path: Path) -> None:
     class Silent(Doubling):
-        def predict(self, image: np.ndarray, prompt: Prompt) -> np.ndarray:
-            return np.zeros((24, 32), np.float32)
+        def predict_batch(self, images: Sequence[np.ndarray], prompts: Sequence[Prompt]) -> list[np.ndarray]:
+            return [np.zeros((24, 32), np.float32)]
 
     cache = DepthCache(tmp_path / "depth", {"weights": "silent"})
-    (item,) = each(stream(decoded([Row()], [[0]])), PredictedDepth(Silent(), cache, 1, MEASURED), Stopwatch())
+    (item,) = predicted(stream(decoded([Row()], [[0]])), Silent(), cache)
     assert item == Lost(0, "the network gave no depth", True, {})
     assert cache.load(0) is None
+
+
+# What a frame may be on its way to the network, and a size for those that get there.
+KINDS = st.sampled_from(["lost", "without picture", "not confident", "kept", "small", "large"])
+
+
+def view_of(row: int, kind: str) -> View | Lost:
+    """A view whose depth tells its row."""
+    if kind == "lost":
+        return Lost(row, "cut off", True, {})
+    size = (12, 16) if kind == "large" else (6, 8)
+    camera = IMAGE if kind == "large" else IMAGE.resized(32, 24)
+    depth = np.full(size, 1 + row / 16, np.float32)
+    depth[0, 0] = 0.5  # not constant
+    confidence = np.full(size, 0 if kind == "not confident" else 2, np.uint8)
+    image = None if kind == "without picture" else np.zeros((camera.height, camera.width, 3), np.uint8)
+    frame = Frame(row, row, 0.0, np.eye(4), camera, image is not None, lambda: image, lambda: None)
+    return View(frame, image, SensorDepth(depth, confidence, camera.resized(*size[::-1])), None, {})
+
+
+class Kept(DepthCache):
+    """Depth of some rows, known beforehand; what is stored stays as it is."""
+
+    def __init__(self, rows: set[int]) -> None:
+        self.rows = rows
+
+    def load(self, row: int) -> np.ndarray | None:
+        return np.full((12, 16), 100.0 + row, np.float32) if row in self.rows else None
+
+    def store(self, row: int, depth: np.ndarray) -> np.ndarray:
+        assert row not in self.rows
+        self.rows.add(row)
+        return depth
+
+
+def outcome(item: DepthView | Lost) -> object:
+    return item if isinstance(item, Lost) else (item.row, item.depth_map.depth.shape, item.depth_map.depth.tobytes())
+
+
+@given(kinds=st.lists(KINDS, max_size=20), batch_size=st.integers(1, 7))
+def test_whatever_goes_together_gives_the_same_depth_in_the_same_order(kinds: list[str], batch_size: int) -> None:
+    outcomes, networks = [], []
+    for size in (1, batch_size):
+        network = Doubling(size)
+        cache = Kept({row for row, kind in enumerate(kinds) if kind == "kept"})
+        items = stream([view_of(row, kind) for row, kind in enumerate(kinds)])
+        outcomes.append([outcome(item) for item in predicted(items, network, cache)])
+        networks.append(network)
+    alone, together = networks
+    assert outcomes[0] == outcomes[1]
+    assert len(outcomes[0]) == len(kinds)
+    wanted = sum(kind in ("small", "large") for kind in kinds)
+    assert alone.calls == alone.pictures == together.pictures == wanted
+    # Two sizes at most, and every view that is predicted went with those of its group.
+    assert together.calls <= 2 * -(-len(kinds) // batch_size)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_no_more_views_are_taken_than_go_together(batch_size: int) -> None:
+    taken = 0
+
+    def counted_views() -> Iterator[View | Lost]:
+        nonlocal taken
+        for row in range(10):
+            taken += 1
+            yield view_of(row, "small")
+
+    depths = predicted(counted_views(), Doubling(batch_size))
+    for row in range(10):
+        assert next(depths).row == row
+        assert taken == min(10, (row // batch_size + 1) * batch_size)
+    with pytest.raises(StopIteration):
+        next(depths)
+
+
+def test_leaving_early_closes_the_stage_before() -> None:
+    closed = []
+
+    def views() -> Iterator[View | Lost]:
+        try:
+            for row in range(10):
+                yield view_of(row, "small")
+        finally:
+            closed.append(True)
+
+    depths = predicted(views(), Doubling(3))
+    next(depths)
+    depths.close()
+    assert closed == [True]
 
 
 def survivors(rows: Sequence[Row], windows: Sequence[Sequence[int]]) -> tuple[list[int], Fates]:
     capture = Made(rows)
     fates = Fates(capture.table)
-    depths = each(decode(capture, windows, 2, Stopwatch()), MeasuredDepth(2, 5.0), Stopwatch())
+    depths = each(decode(capture, windows, 20.0, 2, Stopwatch()), MeasuredDepth(2, 5.0), Stopwatch())
     return [item.row for item in surviving(depths, fates)], fates
 
 
@@ -313,7 +411,9 @@ def test_no_frame_at_all_is_an_error_with_the_reasons() -> None:
 def test_a_frame_is_used_only_once_the_next_is_asked_for() -> None:
     capture = Made([Row(), Row()])
     fates = Fates(capture.table)
-    depths = surviving(each(decode(capture, [[0], [1]], 1, Stopwatch()), MeasuredDepth(2, 5.0), Stopwatch()), fates)
+    depths = surviving(
+        each(decode(capture, [[0], [1]], 20.0, 1, Stopwatch()), MeasuredDepth(2, 5.0), Stopwatch()), fates
+    )
     next(depths)
     assert fates.used == []
     next(depths)

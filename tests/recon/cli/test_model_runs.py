@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from box_room import IMAGE, measure, picture, poses, write_capture
+from huggingface_hub.utils import are_progress_bars_disabled
 from typer.testing import CliRunner, Result
 
 import promptda
@@ -36,13 +37,13 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def predictions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one with each prediction."""
     made: list[int] = []
-    predict = Predictor.predict
+    predict = Predictor.predict_batch
 
-    def counting(self, image, prompt):
-        made.append(1)
-        return predict(self, image, prompt)
+    def counting(self, images, prompts):
+        made.extend([1] * len(images))
+        return predict(self, images, prompts)
 
-    monkeypatch.setattr(Predictor, "predict", counting)
+    monkeypatch.setattr(Predictor, "predict_batch", counting)
     return made
 
 
@@ -53,7 +54,7 @@ def run(*arguments: object) -> Result:
 def test_a_named_network_gives_the_depth_and_the_run_says_so(box: Path, weights: Path, tmp_path: Path) -> None:
     result = run(box, "--out", tmp_path / "box.ply", "--model", weights, *SMALL)
     assert result.exit_code == 0, result.output
-    assert f"depth: by the network {weights}" in result.stderr.replace("\n", "")
+    assert f"depth: by the network {weights}, on cpu in fp32 by torch" in result.stderr.replace("\n", "")
     metrics = json.loads((tmp_path / "box_run" / "metrics.json").read_text())
     assert (metrics["depth"], metrics["model"], metrics["used"]) == ("model", str(weights), FRAMES)
     assert metrics["triangles"] > 0
@@ -71,24 +72,30 @@ def test_predicted_depth_is_kept_for_another_voxel_size(
     assert len(predictions) == 2 * FRAMES
     assert run(*command, "--resolution", "98x70").exit_code == 0
     assert len(predictions) == 3 * FRAMES
+    assert run(*command, "--batch-size", "3").exit_code == 0
+    assert len(predictions) == 4 * FRAMES
+    assert run(*command, "--batch-size", "2").exit_code == 0  # the same depth, as far as anyone may rely on
+    assert len(predictions) == 4 * FRAMES
+    assert run(*command, "--precision", "bf16").exit_code == 0
+    assert len(predictions) == 5 * FRAMES
 
 
 def test_an_interrupted_run_predicts_only_what_is_missing(
     box: Path, weights: Path, tmp_path: Path, predictions: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counting = Predictor.predict
+    counting = Predictor.predict_batch
 
-    def interrupted(self, image, prompt):
+    def interrupted(self, images, prompts):
         if len(predictions) == 2:
             raise KeyboardInterrupt
-        return counting(self, image, prompt)
+        return counting(self, images, prompts)
 
     command = (box, "--out", tmp_path / "box.ply", "--model", weights, *SMALL)
-    monkeypatch.setattr(Predictor, "predict", interrupted)
+    monkeypatch.setattr(Predictor, "predict_batch", interrupted)
     first = run(*command)
     assert first.exit_code == 130, first.output
     assert not (tmp_path / "box.ply").exists()
-    monkeypatch.setattr(Predictor, "predict", counting)
+    monkeypatch.setattr(Predictor, "predict_batch", counting)
     assert run(*command).exit_code == 0
     assert len(predictions) == FRAMES
 
@@ -119,6 +126,23 @@ def test_one_picture_with_its_coarse_depth(weights: Path, tmp_path: Path) -> Non
     assert "exists already" in refused.stderr
 
 
+@pytest.mark.parametrize("silence", ["--quiet", "--json"])
+def test_no_bar_is_shown_while_weights_are_fetched_if_silent(
+    silence: str, box: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, disabled = promptda.load, []
+
+    def loading(*arguments: object) -> object:
+        disabled.append(are_progress_bars_disabled())
+        return load(*arguments)
+
+    monkeypatch.setattr(promptda, "load", loading)
+    command = (box, "--model", weights, *SMALL)
+    assert run(*command, "--out", tmp_path / "a.ply", silence).exit_code == 0
+    assert run(*command, "--out", tmp_path / "b.ply").exit_code == 0
+    assert disabled == [True, False]
+
+
 def test_a_folder_of_somebody_elses_files_is_never_cleared(box: Path, tmp_path: Path) -> None:
     precious = tmp_path / "scan" / "000000.png"
     precious.parent.mkdir()
@@ -132,16 +156,16 @@ def test_a_folder_of_somebody_elses_files_is_never_cleared(box: Path, tmp_path: 
 def test_an_interrupted_depth_run_is_begun_again_by_the_same_command(
     box: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict, made = Predictor.predict, []
+    predict, made = Predictor.predict_batch, []
 
-    def interrupted(self, image, prompt):
+    def interrupted(self, images, prompts):
         made.append(1)
         if len(made) == 2:
             raise KeyboardInterrupt
-        return predict(self, image, prompt)
+        return predict(self, images, prompts)
 
     command = ("depth", box, "--out", tmp_path / "depth", "--model", weights, "--max-frames", 3, *SMALL[:2])
-    monkeypatch.setattr(Predictor, "predict", interrupted)
+    monkeypatch.setattr(Predictor, "predict_batch", interrupted)
     assert run(*command).exit_code == 130
     assert run(*command).exit_code == 0
     assert len(list((tmp_path / "depth").glob("0*.png"))) == 3

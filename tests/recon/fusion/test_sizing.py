@@ -84,10 +84,12 @@ def test_samples_that_share_nothing_add_up_to_all_frames() -> None:
         samples.append((depth_map, T_world_camera))
     one = estimate_memory(samples[:1], 1, 0.01, 0.04, 5.0).blocks
     assert estimate_memory(samples, 40, 0.01, 0.04, 5.0).blocks == pytest.approx(40 * one, rel=0.05)
-    assert estimate_memory([], 40, 0.01, 0.04, 5.0) == MemoryEstimate(0, 0)
+    assert estimate_memory([], 40, 0.01, 0.04, 5.0) == MemoryEstimate(0, 0, 0)
 
 
 def test_a_volume_that_would_not_fit_is_refused_with_one_that_does() -> None:
-    check_memory(MemoryEstimate(100, 800), 0.01, 1000)
+    check_memory(MemoryEstimate(100, 100, 800), 0.01, 1000)
     with pytest.raises(ResourceError, match=r"0\.005 m would need about 6\.4 GB and 2\.0 GB are free.*0\.01 or"):
-        check_memory(MemoryEstimate(10**5, 6_400_000_000), 0.005, 2_000_000_000)  # 4 times too much, so 2 times coarser
+        check_memory(
+            MemoryEstimate(10**5, 10**5, 6_400_000_000), 0.005, 2_000_000_000
+        )  # 4 times too much, so 2 times coarser

@@ -1,0 +1,147 @@
+import csv
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from box_room import SIZE, write_capture
+from typer.testing import CliRunner
+
+from recon.cli.main import app
+from recon.fusion.mesh import Mesh
+from recon.fusion.mesh_files import read_shape, write_mesh
+
+KEYS = ("accuracy", "completeness", "chamfer", "precision", "recall", "f_score")
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, ["eval-tsdf", *[str(argument) for argument in arguments]])
+
+
+def square(z: float, width: float = 1.0) -> Mesh:
+    vertices = np.array([[0, 0, z], [width, 0, z], [width, 1, z], [0, 1, z]], np.float64)
+    return Mesh(vertices, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+
+
+@pytest.fixture
+def meshes(tmp_path: Path) -> tuple[Path, Path]:
+    """A square 6 cm above the left half of a rectangle."""
+    paths = tmp_path / "predicted.ply", tmp_path / "truth.obj"
+    write_mesh(square(0.06), paths[0])
+    write_mesh(square(0.0, width=2.0), paths[1])
+    return paths
+
+
+def test_json_alone_on_stdout_with_the_scores_in_metres_and_fractions(meshes: tuple[Path, Path]) -> None:
+    result = run(*meshes, "--threshold", "0.1", "--threshold", "0.05", "--json")
+    assert result.exit_code == 0, result.output
+    values = json.loads(result.stdout)
+    assert values["accuracy"] == pytest.approx(0.06, abs=1e-5)
+    assert values["precision"] == 1
+    assert values["recall"] == pytest.approx((1 + math.sqrt(0.1**2 - 0.06**2)) / 2, abs=0.005)
+    assert values["f_score"] == pytest.approx(2 * values["recall"] / (1 + values["recall"]))
+    assert values["chamfer"] == pytest.approx((values["accuracy"] + values["completeness"]) / 2)
+    assert [row["threshold"] for row in values["thresholds"]] == [0.1, 0.05]
+    assert [row["f_score"] for row in values["thresholds"]] == [values["f_score"], 0]
+    assert values["protocol"] == "surface"
+
+
+def test_a_table_for_a_person_names_the_protocol_and_its_voxels(meshes: tuple[Path, Path]) -> None:
+    result = run(*meshes, "--protocol", "paper-code", "--threshold", "0.07")
+    assert result.exit_code == 0, result.output
+    for words in ("paper-code", "within 7 cm", "F-score", "voxels", "0.02 m", "truncation 0.15 m", "note"):
+        assert words in result.stdout
+
+
+def test_a_csv_has_a_row_a_threshold(meshes: tuple[Path, Path], tmp_path: Path) -> None:
+    table = tmp_path / "scores.csv"
+    result = run(*meshes, "--threshold", "0.05", "--threshold", "0.1", "--csv", table, "--json")
+    values = json.loads(result.stdout)
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["threshold"]) for row in rows] == [0.05, 0.1]
+    for key in KEYS:
+        assert float(rows[0][key]) == values[key]
+    assert run(*meshes, "--csv", table).exit_code == 2  # it is there already
+    assert run(*meshes, "--csv", table, "--overwrite", "--quiet").stdout == ""
+
+
+def test_errors_become_colours_and_a_picture(meshes: tuple[Path, Path], tmp_path: Path) -> None:
+    mesh, picture = tmp_path / "errors.ply", tmp_path / "errors.png"
+    result = run(*meshes, "--errors", mesh, "--picture", picture, "--threshold", "0.03")
+    assert result.exit_code == 0, result.output
+    colored = read_shape(mesh)
+    np.testing.assert_allclose(colored.vertices, square(0.06).vertices, atol=1e-6)
+    assert {tuple(color) for color in colored.colors} == {(122, 4, 3)}  # red, as 6 cm is twice the threshold
+    assert len(np.unique(cv2.imread(str(picture)).reshape(-1, 3), axis=0)) > 10
+
+
+def test_an_empty_prediction_scores_nothing_and_says_why(meshes: tuple[Path, Path], tmp_path: Path) -> None:
+    empty = tmp_path / "empty.ply"
+    write_mesh(Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32)), empty)
+    result = run(empty, meshes[1], "--json", "--errors", tmp_path / "errors.ply")
+    assert result.exit_code == 0, result.output
+    values = json.loads(result.stdout)
+    assert [values[key] for key in KEYS] == [None, None, None, 0, 0, 0]
+    assert values["reason"] == "the prediction is empty"
+    assert "nothing to score  the prediction is empty" in run(empty, meshes[1]).stdout
+
+
+def test_the_room_seen_by_its_cameras(tmp_path: Path) -> None:
+    import open3d as o3d
+
+    capture = write_capture(tmp_path / "box", count=12)
+    walls = o3d.geometry.TriangleMesh.create_box(*SIZE).subdivide_midpoint(6)
+    triangles = np.asarray(walls.triangles, np.int32)[:, ::-1].copy()
+    room = Mesh(np.asarray(walls.vertices).copy(), triangles)
+    outside = Mesh(room.vertices + np.array([0, 10, 0]), triangles)  # never seen
+    both = Mesh(np.vstack([room.vertices, outside.vertices]), np.vstack([triangles, triangles + len(room.vertices)]))
+    write_mesh(room, tmp_path / "truth.ply")
+    write_mesh(both, tmp_path / "predicted.ply")
+    paths = tmp_path / "predicted.ply", tmp_path / "truth.ply"
+    assert json.loads(run(*paths, "--json").stdout)["precision"] == pytest.approx(0.5, abs=0.01)
+    for protocol in ("surface", "paper", "neuralrecon", "simplerecon"):
+        result = run(*paths, "--json", "--cameras", capture, "--protocol", protocol)
+        assert result.exit_code == 0, result.output
+        values = json.loads(result.stdout)
+        assert values["precision"] > 0.98, protocol
+    assert values["points"]["predicted_unseen"] > 90_000
+    near = run(*paths, "--json", "--cameras", capture, "--max-depth", "1.6")
+    assert json.loads(near.stdout)["points"]["truth"] < 150_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["P", "missing.ply"], "missing.ply: cannot be read"),
+        (["missing.ply", "T"], "missing.ply: cannot be read"),
+        (["P", "T", "--protocol", "mine"], "protocol is mine; it must be one of surface, paper"),
+        (["P", "T", "--protocol", "neuralrecon"], "give them with --cameras"),
+        (["P", "T", "--threshold", "0"], "threshold is 0"),
+        (["P", "T", "--align", "scale"], "align is scale"),
+        (["P", "T", "--max-depth", "3"], "goes with --cameras"),
+        (["P", "T", "--protocol", "neuralrecon", "--cameras", "c", "--max-depth", "3"], "has its own depth cut"),
+        (["P", "T", "--cameras", "nowhere"], "nowhere: no such file or folder"),
+        (["P", "T", "--errors", "e.obj"], "e.obj: the file must end in .ply"),
+        (["P", "T", "--picture", "p.jpg"], "must end in .png"),
+        (["P", "T", "--csv", "no/folder.csv"], "no: no such folder"),
+    ],
+)
+def test_what_a_person_gets_wrong_is_one_sentence_and_exit_2(
+    meshes: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*[{"P": meshes[0], "T": meshes[1]}.get(argument, argument) for argument in arguments])
+    assert result.exit_code == 2, result.output
+    error = result.stderr.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert sentence in error
+
+
+def test_a_picture_needs_triangles(meshes: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "points.obj").write_text("v 0 0 0\nv 1 1 0\n")
+    result = run(tmp_path / "points.obj", meshes[1], "--picture", tmp_path / "picture.png")
+    assert result.exit_code == 2
+    assert "without surface" in result.stderr
