@@ -14,6 +14,7 @@ from recon.depth.predictor import Predictor, weights_identity
 from recon.errors import UsageError
 from recon.fates import Fates
 from recon.memory import peak_memory_mb
+from recon.poses.drive_check import check_drive_poses
 from recon.poses.drives import drive_trajectory
 from recon.poses.files import poses_from_file
 from recon.settings import Settings
@@ -30,7 +31,11 @@ DepthSource = MeasuredDepth | PredictedDepth
 def posed(capture: Capture, settings: Settings, progress: Progress) -> tuple[Capture, FrameTable]:
     """The capture as the settings want to see it, and its table with the poses that they name."""
     if isinstance(capture, Drive):
-        drive = capture.select(settings.cameras, settings.sweeps, drive_trajectory(capture, settings, progress))
+        trajectory, problems = drive_trajectory(capture, settings, progress)
+        drive = capture.select(settings.cameras, settings.sweeps, trajectory)
+        if settings.poses != "lidar":
+            problems += check_drive_poses(drive)
+        drive.problems += problems
         return drive, drive.table
     if settings.cameras is not None or settings.poses == "lidar":
         raise UsageError(f"{capture.name}: --camera and --poses lidar are for drives, and this is {capture.format}")

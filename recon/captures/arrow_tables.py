@@ -131,9 +131,8 @@ def _damage_told(where: str) -> Iterator[None]:
     try:
         yield
     except (pyarrow.ArrowException, OSError, StopIteration) as error:
-        raise CaptureError(
-            f"{where} is damaged ({str(error).splitlines()[0] if str(error) else 'cut short'}); fetch it again"
-        ) from error
+        why = str(error).partition("\n")[0] or "cut short"
+        raise CaptureError(f"{where} is damaged ({why}); fetch it again") from error
 
 
 def _array(column: Any, where: str) -> np.ndarray:

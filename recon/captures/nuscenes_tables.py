@@ -62,13 +62,10 @@ class SceneTables:
             readings.sort(key=lambda reading: (reading.seconds, reading.file))
 
     def rows(self, table: str) -> Iterator[Record]:
-        """The records of a table; none where an optional one is absent."""
-        name = f"{self._folder}/{table}.json"
-        if name in self._files.names:
-            return json_records(self._files, name)
-        if table == "sample_annotation":  # of the test split, and where tables were trimmed
-            return iter(())
-        raise CaptureError(f"{self._files.path}: no {name}; fetch the tables (metadata) of nuScenes")
+        """The records of a table; none where that of the boxes is absent."""
+        if table == "sample_annotation" and f"{self._folder}/{table}.json" not in self._files.names:
+            return iter(())  # the test split, or trimmed tables
+        return _records(self._files, self._folder, table)
 
     def present(self, channel: str, what: str) -> tuple[dict[int, Reading], tuple[Problem, ...]]:
         """Readings of a sensor whose file is there, by their place among all; how many files are not."""
@@ -107,11 +104,7 @@ def choose_scene(files: Files, folders: Sequence[str], wanted: str | None) -> tu
     found: dict[str, str] = {}
     told: dict[str, str] = {}
     for folder in sorted(folders, key=lambda folder: files.size(f"{folder}/sample_data.json")):  # mini first
-        if f"{folder}/scene.json" not in files.names:
-            raise CaptureError(f"{files.path}: no {folder}/scene.json; fetch the tables (metadata) of nuScenes")
-        scenes = {
-            _text(record, "token"): _text(record, "name") for record in json_records(files, f"{folder}/scene.json")
-        }
+        scenes = {_text(record, "token"): _text(record, "name") for record in _records(files, folder, "scene")}
         for name in scenes.values():
             told.setdefault(name, folder)
         if wanted in told:
@@ -119,13 +112,22 @@ def choose_scene(files: Files, folders: Sequence[str], wanted: str | None) -> tu
         here = scenes.values() if len(scenes) == 1 else _with_sweeps(files, folder, scenes)
         for name in here:
             found.setdefault(name, folder)
+    if wanted is not None:
+        raise CaptureError(f"{files.path}: no {wanted} among its {len(told)} scenes")
     if len(found) == 1:
         ((name, folder),) = found.items()
         return folder, name
     if not found:
         raise CaptureError(f"{files.path}: no sweeps of any of its {len(told)} scenes; fetch the files of one")
     shown = ", ".join(sorted(found)[:NAMES_SHOWN]) + (" ..." if len(found) > NAMES_SHOWN else "")
-    raise CaptureError(f"{files.path}: {len(found)} scenes inside ({shown}); give one, as {files.path / min(found)}")
+    raise CaptureError(f"{files.path}: {len(found)} scenes inside ({shown}); {_how_to_give(files, found)}")
+
+
+def _how_to_give(files: Files, found: dict[str, str]) -> str:
+    if not files.path.is_dir():
+        return "unpack it, and name one behind its folder"
+    name, folder = min(found.items())
+    return f"give one, as {files.local(f'{folder}/scene.json').parents[1] / name}"
 
 
 def _with_sweeps(files: Files, folder: str, scenes: dict[str, str]) -> list[str]:
@@ -133,14 +135,21 @@ def _with_sweeps(files: Files, folder: str, scenes: dict[str, str]) -> list[str]
     there = {name for name in files.names if f"/{LIDAR}/" in name}
     scene_of = {
         _text(record, "token"): scenes.get(_text(record, "scene_token"), "")
-        for record in json_records(files, f"{folder}/sample.json")
+        for record in _records(files, folder, "sample")
     }
     samples = {
         _text(record, "sample_token")
-        for record in json_records(files, f"{folder}/sample_data.json")
+        for record in _records(files, folder, "sample_data")
         if _text(record, "filename") in there
     }
     return sorted({scene_of[sample] for sample in samples if scene_of.get(sample)})
+
+
+def _records(files: Files, folder: str, table: str) -> Iterator[Record]:
+    name = f"{folder}/{table}.json"
+    if name not in files.names:
+        raise CaptureError(f"{files.path}: no {name}; fetch the tables (metadata) of nuScenes")
+    return json_records(files, name)
 
 
 def seconds(record: Record) -> float:

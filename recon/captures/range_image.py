@@ -29,7 +29,7 @@ def measured_points(
 
     Columns run clockwise from behind the vehicle, so the laser's own turn on it is taken out of the azimuth.
     """
-    rows, columns = distance.shape
+    columns = distance.shape[1]
     measured: np.ndarray = np.isfinite(distance) & (distance > 0)
     turn = np.arctan2(T_vehicle_laser[1, 0], T_vehicle_laser[0, 0])
     azimuth = ((columns - np.arange(columns) - 0.5) / columns * 2 - 1) * np.pi - turn

@@ -4,17 +4,20 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from recon.captures.archive import Below, Files, open_files
+from recon.captures.argoverse2 import Argoverse2
 from recon.captures.base import Capture, Problem
 from recon.captures.generic_drive import GenericDrive
 from recon.captures.kitti_360 import Kitti360
 from recon.captures.kitti_odometry import KittiOdometry
 from recon.captures.kitti_raw import KittiRaw
+from recon.captures.nuscenes import NuScenes
 from recon.captures.record3d import Record3D
 from recon.captures.record3d_exr import Record3DExr
 from recon.captures.seven_scenes import SevenScenes
 from recon.captures.stray_scanner import StrayScanner
 from recon.captures.three_d_scanner_app import ThreeDScannerApp
 from recon.captures.tum import Tum
+from recon.captures.waymo_v2 import WaymoV2
 from recon.errors import CaptureError
 
 
@@ -43,23 +46,42 @@ READERS: tuple[Reader, ...] = (
     KittiOdometry,
     KittiRaw,
     Kitti360,
+    NuScenes,
+    Argoverse2,
+    WaymoV2,
     GenericDrive,
 )
+SHARED = (NuScenes, WaymoV2)  # whose drives lie in the same folders, and are named behind these
 MAX_NESTING = 3  # folders down to a capture in an archive that holds several
 MAX_TRIED = 32  # captures in one archive of which the complete one is looked for
 NAMES_SHOWN = 8
 
 
 def open_capture(path: str | Path) -> Capture:
-    """The capture in a folder or zip, found by content; ``CaptureError`` tells what was looked for."""
-    files = open_files(Path(path))
+    """The capture in a folder or zip, found by content; ``CaptureError`` tells what was looked for.
+
+    One scene of nuScenes or one segment of Waymo is named behind the folder of all, as ``nuscenes/scene-0061``.
+    """
+    path = Path(path)
+    shared = _reader_of_part(path)
+    files = open_files(path.parent if shared else path)
     try:
-        capture, problems = _read(files)
+        capture, problems = (shared(files, path.name), ()) if shared else _read(files)
     except BaseException:
         files.close()
         raise
     capture.problems = (*files.problems, *problems, *capture.problems)
     return capture
+
+
+def _reader_of_part(path: Path) -> type[NuScenes | WaymoV2] | None:
+    """The reader of the data set in the folder above, where ``path`` is only the name of a drive in it."""
+    try:
+        if not path.exists():
+            return next((reader for reader in SHARED if reader.holds(path.parent, path.name)), None)
+    except OSError:
+        pass  # told when the capture is opened
+    return None
 
 
 def _read(files: Files) -> tuple[Capture, tuple[Problem, ...]]:

@@ -64,11 +64,8 @@ class WaymoV2(Drive):
     @staticmethod
     def holds(root: Path, name: str) -> bool:
         """Whether a folder, or a split inside, has pictures of a segment of this name."""
-        return any(
-            True
-            for _ in (*root.glob("camera_image/*.parquet"), *root.glob("*/camera_image/*.parquet"))
-            if _.stem == name
-        )
+        pictures = (*root.glob("camera_image/*.parquet"), *root.glob("*/camera_image/*.parquet"))
+        return any(path.stem == name for path in pictures)
 
     def __init__(self, files: Files, segment: str | None = None) -> None:
         """Raises ``CaptureError`` where no segment is named and several are complete."""
@@ -78,6 +75,7 @@ class WaymoV2(Drive):
         lasers = Lasers(files, components, dict(zip(frames.tolist(), T_world_vehicle, strict=True)))
         times = frames * MICROSECOND + FRAME_POSE_SECONDS
         poses = T_of_pictures | dict(zip(times.tolist(), T_world_vehicle, strict=True))
+        moments = sorted(poses)
         swept = [place for place, frame in enumerate(frames.tolist()) if frame in lasers.frames]
         tracks, track_problems = _tracks(files, components.get("lidar_box"), frames, times, T_world_vehicle)
         super().__init__(
@@ -88,9 +86,7 @@ class WaymoV2(Drive):
                 timestamp=times[swept],
                 read=lambda nth: RawSweep(lasers.points(int(frames[swept[nth]]))),
             ),
-            trajectory=Trajectory(
-                np.array(sorted(poses), np.float64), np.stack([poses[time] for time in sorted(poses)])
-            ),
+            trajectory=Trajectory(np.array(moments, np.float64), np.stack([poses[time] for time in moments])),
             tracks=tracks,
             problems=(*pose_problems, *camera_problems, *lasers.problems, *track_problems),
         )
@@ -127,10 +123,15 @@ def _segment(files: Files, wanted: str | None) -> tuple[str, Mapping[str, str]]:
         raise CaptureError(f"{files.path}: no {', '.join(missing)} of segment {segment}; fetch them too")
     if len(complete) > 1:
         shown = ", ".join(sorted(complete)[:NAMES_SHOWN]) + (" ..." if len(complete) > NAMES_SHOWN else "")
-        raise CaptureError(
-            f"{files.path}: {len(complete)} segments inside ({shown}); give one, as {files.path / min(complete)}"
-        )
+        raise CaptureError(f"{files.path}: {len(complete)} segments inside ({shown}); {_how_to_give(files, complete)}")
     return next(iter(complete.items()))
+
+
+def _how_to_give(files: Files, complete: Mapping[str, Mapping[str, str]]) -> str:
+    if not files.path.is_dir():
+        return "unpack it, and name one behind its folder"
+    segment = min(complete)
+    return f"give one, as {files.local(complete[segment]['camera_image']).parents[1] / segment}"
 
 
 def _frame_poses(
@@ -266,9 +267,10 @@ def _tracks(
     stamps = whole_numbers(columns[FRAME], f"{files.path}: {name}, {FRAME}")
     known = np.isin(stamps, frames)
     place = np.searchsorted(frames, stamps[known])
-    heading = np.nan_to_num(columns[f"{BOX}.heading"][known].astype(np.float64))
+    heading = columns[f"{BOX}.heading"][known].astype(np.float64)
     T_vehicle_box = np.tile(np.eye(4), (len(place), 1, 1))
-    T_vehicle_box[:, :3, :3] = Rotation.from_euler("z", heading).as_matrix().reshape(-1, 3, 3)
+    T_vehicle_box[:, :3, :3] = Rotation.from_euler("z", np.nan_to_num(heading)[:, None]).as_matrix()
+    T_vehicle_box[~np.isfinite(heading)] = np.nan
     T_vehicle_box[:, :3, 3] = np.stack([columns[key][known].astype(np.float64) for key in centre], axis=1)
     return box_tracks(
         columns["key.laser_object_id"][known].astype(str).tolist(),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from recon.geometry.camera import Camera
 from recon.geometry.projection import backproject, project
@@ -35,7 +35,8 @@ class MeasuredView:
     def passes_through(self, points_world: Float[np.ndarray, "*shape 3"]) -> Bool[np.ndarray, "*shape"]:
         """For each point whether the view measured something well behind it, and nothing near it."""
         pixels, z = project(apply(invert(self.T_world_camera), points_world), self.camera)
-        inside = (pixels > -0.5).all(-1) & (pixels < np.array(self._nearest.shape[::-1]) - 0.5).all(-1)  # False for NaN
+        limit = np.array(self._nearest.shape[::-1]) - 0.5
+        inside = np.asarray(((pixels > -0.5) & (pixels < limit)).all(-1))  # False for NaN
         u, v = np.round(np.where(inside[..., None], pixels, 0)).astype(np.intp).T
         behind = self._nearest[v.T, u.T]
         through: Bool[np.ndarray, "*shape"] = inside & (behind > z + np.maximum(THROUGH_METRES, THROUGH_SHARE * z))
@@ -51,7 +52,6 @@ def moved_pixels(view: MeasuredView, others: Sequence[MeasuredView]) -> Bool[np.
         witnesses += other.passes_through(points)
     moved = np.zeros(view.depth.shape, np.uint8)
     moved[known] = witnesses >= min(WITNESSES, max(len(others), 1))
-    labels: Int[np.ndarray, "h w"]
     _, labels, stats, _ = cv2.connectedComponentsWithStats(moved, connectivity=8)
     large = np.asarray(stats[:, cv2.CC_STAT_AREA] >= LEAST_PIXELS)
     large[0] = False  # the background

@@ -18,6 +18,11 @@ class Region:
     low: Int[np.ndarray, "3"]
     high: Int[np.ndarray, "3"]
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it was not cut."""
+        return bool((self.low == -EVERYWHERE).all() and (self.high == EVERYWHERE).all())
+
     def around(self, blocks: Int[np.ndarray, "n 3"]) -> Bool[np.ndarray, " n"]:
         """Which blocks are in it or next to it: all that decides about the triangles in it."""
         return np.all((blocks >= self.low - 1) & (blocks < self.high + 1), axis=1)
@@ -41,7 +46,8 @@ class Piece:
 def cut(blocks: Int[np.ndarray, "n 3"], most: int) -> list[Region]:
     """Regions that fill space, with at most so many of these blocks in each: halved along their longest side."""
     regions = []
-    waiting = [(Region(np.full(3, -EVERYWHERE), np.full(3, EVERYWHERE)), blocks)]
+    whole = Region(np.full(3, -EVERYWHERE), np.full(3, EVERYWHERE))
+    waiting = [(whole, blocks)]
     while waiting:
         region, inside = waiting.pop()
         if len(inside) <= most or not len(inside):
@@ -70,6 +76,8 @@ def piece_of(
     A triangle belongs where its centre is. The centre is the same number in each mesh that has the triangle, for a
     sum of three float32 is exact in float64; so each triangle belongs to one region, even on the border.
     """
+    if region.is_everywhere:
+        return Piece(vertices, triangles, normals, colors, np.zeros(len(vertices), np.bool_))
     corners = vertices.astype(np.float64)
     centre = (corners[triangles[:, 0]] + corners[triangles[:, 1]] + corners[triangles[:, 2]]) / 3
     owned = region.owns(np.floor(centre / block_size).astype(np.int64))
@@ -88,6 +96,9 @@ def piece_of(
 
 def join(pieces: Sequence[Piece], origin: Float[np.ndarray, "3"]) -> Mesh:
     """One mesh in the world, where ``origin`` (metres) is the volume's; shared vertices at one place become one."""
+    if len(pieces) == 1:
+        piece = pieces[0]
+        return Mesh(piece.vertices + origin, piece.triangles, piece.normals, piece.colors)
     starts = np.cumsum([0, *(len(piece.vertices) for piece in pieces)])
     vertices = np.concatenate([piece.vertices for piece in pieces])
     shared = np.flatnonzero(np.concatenate([piece.shared for piece in pieces]))

@@ -1,8 +1,10 @@
 """How fine a volume can be: for what the depth resolves and for what memory holds."""
 
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -147,6 +149,23 @@ def check_memory(estimate: MemoryEstimate, voxel_size: float, free: int) -> None
     raise ResourceError(
         f"voxels of {voxel_size:g} m would need about {estimate.bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
         f"use --voxel-size {coarser:g} or larger"
+    )
+
+
+def check_disk(estimate: MemoryEstimate, voxel_size: float, folder: Path) -> None:
+    """Refuses a volume whose blocks would leave memory for a disk that has no room for them.
+
+    Raises:
+        ResourceError: with what they take, what is free and a voxel size that would fit.
+    """
+    needed = (estimate.blocks - estimate.in_memory) * BYTES_PER_BLOCK
+    free = shutil.disk_usage(folder)[2]
+    if needed <= free:
+        return
+    coarser = round_readable(voxel_size * math.sqrt(needed / max(free, 1)), up=True)
+    raise ResourceError(
+        f"{folder}: voxels of {voxel_size:g} m would need about {needed / 1e9:.1f} GB of that disk for a while and "
+        f"{free / 1e9:.1f} GB are free; free some space or use --voxel-size {coarser:g} or larger"
     )
 
 

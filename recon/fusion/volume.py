@@ -20,7 +20,7 @@ from recon.geometry.transforms import invert
 # Open3D counts elements in int32, four to a voxel while it extracts.
 MAX_BLOCKS = (2**31 - 1) // (4 * BLOCK_RESOLUTION**3)
 INITIAL_BLOCKS = 8192
-BLOCKS_IN_MEMORY = 100_000  # 1 GB; with more, those out of reach leave
+BLOCKS_IN_MEMORY = 50_000  # 0.5 GB; with more, those out of reach leave
 REACH_MARGIN = 1.25  # times how far a frame may see: the next ones see a little farther on
 REGION_BLOCKS = 32_768  # meshed at a time, with some more around them: 0.3 GB and as much again for Open3D's index
 # Colour is shrunk until its pixels at the near quarter of the depth are half a voxel: finer ones would alias.
@@ -171,10 +171,9 @@ class Volume:
     def _pieces(self, shape: Blocks, min_weight: int) -> list[Piece]:
         """The surface, region by region; in one if it is small."""
         blocks = shape.coordinates
-        regions = cut(blocks, REGION_BLOCKS)
         pieces = []
-        for region in regions:
-            whole = len(regions) == 1 and not shape.on_disk
+        for region in cut(blocks, REGION_BLOCKS):
+            whole = region.is_everywhere and not shape.on_disk
             inside = blocks[region.around(blocks)]
             extracted = _extract((shape if whole else shape.copy(inside)).grid, min_weight)
             if extracted is None:
@@ -208,7 +207,6 @@ class Volume:
         import open3d as o3d
 
         target.fetch(blocks)
-        target.reserve(blocks)
         grid = target.grid
         block_coords = o3d.core.Tensor(blocks, device=self._device)
         depth = o3d.t.geometry.Image(np.ascontiguousarray(depth_map.depth)).to(self._device)

@@ -51,7 +51,7 @@ MISREADINGS: tuple[tuple[Callable[[Poses, Pose], tuple[Poses, Pose]], str], ...]
     (lambda T, L: (T, CAMERA_AXES), "the poses are those of a camera; give the LiDAR's place in its axes"),
     (
         lambda T, L: (invert(T), invert(L)),
-        "poses and the LiDAR's place are both given the other way round; invert both",
+        "poses and the LiDAR's place are given the other way round; invert both",
     ),
     (lambda T, L: (invert(T), np.eye(4)), "the poses map the world to the LiDAR itself; invert them"),
 )
@@ -60,7 +60,7 @@ MISREADINGS: tuple[tuple[Callable[[Poses, Pose], tuple[Poses, Pose]], str], ...]
 def check_drive_poses(drive: Drive) -> tuple[Problem, ...]:
     """What is wrong with the poses that the drive has; nothing either where its sweeps cannot tell.
 
-    A few pairs of sweeps are compared, in about two seconds. Raises ``CaptureError`` where the poses or the LiDAR's
+    A few pairs of sweeps are compared, in about a second. Raises ``CaptureError`` where the poses or the LiDAR's
     place are clearly another thing than they were taken for.
     """
     if drive.trajectory is None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recon.captures.base import Problem
 from recon.captures.drive import Drive
 from recon.errors import CaptureError, UsageError
 from recon.geometry.trajectory import Trajectory
@@ -13,8 +14,8 @@ from recon.settings import Settings
 from recon.stream import Progress
 
 
-def drive_trajectory(drive: Drive, settings: Settings, progress: Progress) -> Trajectory:
-    """The body's trajectory by the poses that the settings name.
+def drive_trajectory(drive: Drive, settings: Settings, progress: Progress) -> tuple[Trajectory, tuple[Problem, ...]]:
+    """The body's trajectory by the poses that the settings name, with what was wrong on the way.
 
     A file holds ``T_world_camera`` of the front camera, or of the first where none is called front.
     """
@@ -25,7 +26,7 @@ def drive_trajectory(drive: Drive, settings: Settings, progress: Progress) -> Tr
     if settings.poses == "capture":
         if drive.trajectory is None:
             raise CaptureError(f"{drive.name}: no poses in the drive; give --poses lidar, or a file of them")
-        return drive.trajectory
+        return drive.trajectory, ()
     front = drive.front
     table = drive.select([front.name]).table
     T_world_camera = poses_from_file(Path(settings.poses), table)
@@ -33,4 +34,4 @@ def drive_trajectory(drive: Drive, settings: Settings, progress: Progress) -> Tr
     times, first = np.unique(table.timestamp[usable], return_index=True)
     if not len(times):
         raise UsageError(f"{settings.poses}: none of its poses is a rigid motion")
-    return Trajectory(times, T_world_camera[usable][first] @ invert(front.T_body_camera))
+    return Trajectory(times, T_world_camera[usable][first] @ invert(front.T_body_camera)), ()

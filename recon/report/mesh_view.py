@@ -17,8 +17,8 @@ from recon.fusion.mesh import Mesh
 MAX_TRIANGLES = 250_000  # some 3 MB in the page
 MAX_POINTS = 250_000  # of a cloud
 MAX_POSES = 1500  # of all paths
-MAX_FRUSTA = 40
-FRUSTUM_SHARE = 0.02  # its length, of the shown box's diagonal
+MAX_FRUSTA = 24
+FRUSTUM_SHARE = 0.015  # its length, of the shown box's diagonal
 SHOWN_PERCENTILES = (1.0, 99.0)  # of the vertices along each axis decide what the first view must show
 STEPS = 65535  # of 16 bits, along the longest side
 UPWARD = {"y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "z": (0.0, 0.0, 1.0)}
@@ -76,9 +76,10 @@ def bounded(mesh: Mesh, triangles: int) -> Mesh:
     the time. A mesh that has no more is returned as it is. Normals are dropped.
     """
     corners = mesh.vertices[mesh.triangles]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1).sum() / 2
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    usual = float(np.median(areas)) if len(areas) else 0.0  # which a few huge triangles do not change
     extent = float(np.ptp(mesh.vertices, axis=0).max())
-    cell, result = max(float(np.sqrt(2 * area / triangles)), extent / STEPS), mesh
+    cell, result = max((2 * usual * len(areas) / triangles) ** 0.5, extent / STEPS, 1e-9), mesh
     while len(result.triangles) > triangles:
         result = _fused(mesh, cell)
         cell *= 1.02 * max(1.0, len(result.triangles) / triangles) ** 0.5
@@ -133,8 +134,7 @@ def _packed(mesh: Mesh, up: Up, paths: Sequence[Float[np.ndarray, "n 4 4"]]) -> 
 
 
 def _base64(values: np.ndarray) -> str:
-    """Compressed, one column after the other; of neighbouring values that grow little, their differences would
-    compress better still, at the price of a decoder."""
+    """The bytes, compressed, as text."""
     return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
 
 

@@ -171,8 +171,9 @@ def _plot(names: Sequence[str], parts: Sequence[str]) -> str:
 def _strips(width: int, rows: Iterator[tuple[str, str, str]] | Sequence[tuple[str, str, str]]) -> str:
     """Lines of a name, a strip of drawing and a text."""
     lines = (
-        f'<span>{escape(name)}</span><svg viewBox="0 0 {width} 1" preserveAspectRatio="none" aria-hidden="true">'
-        f"{drawn}</svg><span>{escape(text)}</span>"
+        f'<div class="strip"><span>{escape(name)}</span>'
+        f'<svg viewBox="0 0 {width} 1" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+        f"<span>{escape(text)}</span></div>"
         for name, drawn, text in rows
     )
     return f'<div class="strips">{"".join(lines)}</div>'

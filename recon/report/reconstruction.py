@@ -51,7 +51,9 @@ def reconstruction_report(
         Section("Depth", looks.blocks()),
         Section("Time", [_seconds(metrics), Text(_memory(metrics))]),
         Section("Settings", [Text(settings.to_toml(), code=True)], folded=True),
-        Section("All values", [Table(("name", "value"), [(name, _plain(value)) for name, value in metrics.items()])], True),
+        Section(
+            "All values", [Table(("name", "value"), [(name, _plain(value)) for name, value in metrics.items()])], True
+        ),
     ]
     about = f"{capture.format}, {depth}, recon {version('promptda-recon')}"
     return Report(capture.name, about, [section for section in sections if section.blocks])

@@ -1,6 +1,7 @@
 """``recon eval-depth``, on files of a box room whose exact depth is known."""
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -9,12 +10,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from box_room import DEPTH, IMAGE, look, poses, write_capture
+from box_room import DEPTH, IMAGE, BoxRoom, look, poses, write_capture
 from typer.testing import CliRunner, Result
 
 import promptda
 from recon.cli.main import app
 from recon.depth.depth_io import write_depth
+from recon.evaluation.capture_truth import CaptureTruth
 
 SCORES = ("l1", "rmse", "abs_rel", "d05", "d1", "d2", "d3", "silog", "edge_f_score", "unknown")
 PROMPT_ROWS = ["prompt, bilinear", "prompt, nearest", "prompt, joint-bilateral"]
@@ -176,6 +178,27 @@ def test_a_capture_with_better_depth_by_frame_number(tmp_path: Path) -> None:
     assert row["images"] == 3
     assert row["l1"] < 0.02
     assert any("1 depth maps" in note and "no frame" in note for note in values["notes"])
+    other = tmp_path / "other"
+    other.mkdir()
+    (truth / "000999.exr").rename(other / "000999.exr")
+    refused = run("--capture", capture, "--truth", other)
+    assert (refused.exit_code, "rename them, the first to 000000.png" in refused.output) == (2, True)
+
+
+def test_depth_of_a_drive_is_found_by_camera_and_number(tmp_path: Path) -> None:
+    capture = BoxRoom(4)
+    capture.table = dataclasses.replace(
+        capture.table, index=np.array([0, 1, 0, 1]), camera_name=("front", "front", "left", "left")
+    )
+    for camera, depth in (("left", 2.0), ("elsewhere", 1.0)):
+        (tmp_path / camera).mkdir()
+        write_depth(tmp_path / camera / "000001", np.full((4, 4), depth, np.float32), "npz")
+    source = CaptureTruth(capture, tmp_path)
+    assert source.names == ["left/000001"]
+    assert len(source.notes) == 1
+    (read,) = source.samples([0])
+    assert (read().target == 2.0).all()
+    np.testing.assert_array_equal(read().prompt.depth, next(capture.frames([3])).sensor().depth)
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from exact_depth import around, sphere_depth
@@ -6,14 +9,16 @@ from recon.depth.depth_map import DepthMap
 from recon.errors import ResourceError
 from recon.fusion.sizing import (
     MemoryEstimate,
+    check_disk,
     check_memory,
+    choose_street_voxel_size,
     choose_truncation,
     choose_voxel_size,
     estimate_memory,
     extent,
     round_readable,
 )
-from recon.fusion.volume import Volume
+from recon.fusion.volume import BLOCKS_IN_MEMORY, Volume
 from recon.geometry.camera import Camera
 
 PHONE = Camera.from_focal(256, 192, 213.0, 213.0, 127.5, 95.5)
@@ -88,8 +93,52 @@ def test_samples_that_share_nothing_add_up_to_all_frames() -> None:
 
 
 def test_a_volume_that_would_not_fit_is_refused_with_one_that_does() -> None:
+    """4 times too much, so voxels 2 times coarser."""
     check_memory(MemoryEstimate(100, 100, 800), 0.01, 1000)
     with pytest.raises(ResourceError, match=r"0\.005 m would need about 6\.4 GB and 2\.0 GB are free.*0\.01 or"):
         check_memory(
             MemoryEstimate(10**5, 10**5, 6_400_000_000), 0.005, 2_000_000_000
         )  # 4 times too much, so 2 times coarser
+
+
+def street(length: float, count: int = 24) -> list[tuple[DepthMap, np.ndarray]]:
+    """Walls at 20 m, seen from places spread evenly over a way of so many metres to the right."""
+    samples = []
+    for x in np.linspace(0, length, count):
+        T_world_camera = np.eye(4)
+        T_world_camera[0, 3] = x
+        samples.append((wall(20.0)[0], T_world_camera))
+    return samples
+
+
+def test_a_street_gets_5_to_15_cm_by_its_range_however_long_it_is() -> None:
+    sizes = [
+        choose_street_voxel_size(street(500.0), 1500, range_m, 10**11) for range_m in (25.0, 50.0, 60.0, 80.0, 200.0)
+    ]
+    assert sizes == [0.05, 0.08, 0.1, 0.15, 0.15]
+    assert choose_street_voxel_size(street(50_000.0), 150_000, 60.0, 10**12) == 0.1
+    assert choose_street_voxel_size([], 100, 60.0, 10**9) == 0.1
+
+
+def test_a_street_gets_coarser_voxels_where_memory_is_short() -> None:
+    estimate = estimate_memory(street(3000.0), 1500, 0.05, 0.4, 25.0, spill=True)
+    assert choose_street_voxel_size(street(3000.0), 1500, 25.0, 2 * estimate.bytes) == 0.05
+    assert choose_street_voxel_size(street(3000.0), 1500, 25.0, estimate.bytes // 2) in (0.06, 0.08, 0.1)
+    assert choose_street_voxel_size(street(3000.0), 1500, 25.0, 1) == 0.15
+
+
+def test_only_what_is_within_reach_counts_where_blocks_may_leave() -> None:
+    inside = estimate_memory(street(30_000.0), 15_000, 0.1, 0.4, 60.0)
+    outside = estimate_memory(street(30_000.0), 15_000, 0.1, 0.4, 60.0, spill=True)
+    twice = estimate_memory(street(60_000.0), 30_000, 0.1, 0.4, 60.0, spill=True)
+    assert inside.in_memory == inside.blocks == outside.blocks
+    assert outside.in_memory == BLOCKS_IN_MEMORY < outside.blocks
+    assert twice.in_memory == outside.in_memory
+    assert twice.blocks == pytest.approx(2 * outside.blocks, rel=0.05)
+
+
+def test_a_disk_without_room_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: (0, 0, 10**9))
+    check_disk(MemoryEstimate(100_000, 50_000, 10**9), 0.1, tmp_path)
+    with pytest.raises(ResourceError, match=r"3\.6 GB .* 1\.0 GB are free.*--voxel-size 0\.2 or"):
+        check_disk(MemoryEstimate(400_000, 50_000, 10**9), 0.1, tmp_path)

@@ -11,7 +11,6 @@ from recon.captures.base import Up
 from recon.captures.drive import Drive, DriveCamera, Lidar, RawSweep
 from recon.errors import CaptureError
 from recon.geometry.trajectory import Trajectory
-from recon.geometry.transforms import apply
 
 NOISE_METRES = 0.02
 
@@ -81,7 +80,3 @@ def between_walls(T_world_lidar: np.ndarray, posts: np.ndarray, half_width: floa
         seen = (length > 1.5) & (length < 60)
         sweeps.append((rays[seen] * length[seen, None]).astype(np.float32))
     return noisy(sweeps)
-
-
-def moved_by(sweep: np.ndarray, T: np.ndarray) -> np.ndarray:
-    return apply(T, sweep)

@@ -38,9 +38,7 @@ FAR = rigid(Rotation.from_rotvec([0, 0, 2.0]).as_matrix(), np.array([4e5, 5e6, 1
 def test_inverted_poses_are_named(T_far_world: np.ndarray, made: MadeStreet, build: Build) -> None:
     right = T_far_world @ made.T_world_camera
     assert check_drive_poses(build(right, T_CAMERA_LIDAR)) == ()
-    with pytest.raises(
-        CaptureError, match=r"cm apart by the poses, and \d cm were it not that the poses map the world"
-    ):
+    with pytest.raises(CaptureError, match=r"cm apart by the poses, and \d cm were it not that the poses map"):
         check_drive_poses(build(invert(right), T_CAMERA_LIDAR))
 
 
@@ -68,30 +66,31 @@ def test_inverted_poses_of_the_lidar_or_beside_an_inverted_place_are_named(made:
     with pytest.raises(CaptureError, match="the poses map the world to the LiDAR itself; invert them"):
         check_drive_poses(build(invert(made.T_world_lidar), T_CAMERA_LIDAR))
     with pytest.raises(
-        CaptureError, match="the poses and the LiDAR's place are given the other way round; invert both"
+        CaptureError, match="that poses and the LiDAR's place are given the other way round; invert both"
     ):
         check_drive_poses(build(invert(made.T_world_camera), invert(T_CAMERA_LIDAR)))
 
 
-@pytest.mark.parametrize(("scale", "metres"), [(1.05, 0.16), (0.9, 0.35), (1.2, 0.64)])
+@pytest.mark.parametrize(("scale", "metres"), [(1.05, 0.16), (0.9, 0.40), (1.2, 0.64)])
 def test_poses_that_do_not_fit_the_sweeps_are_noted(
     scale: float, metres: float, made: MadeStreet, build: Build
 ) -> None:
+    """By the sweeps, a step has 0.80 m, and four or, with steps of 0.72 m, five are the first 3 m."""
     T = made.T_world_camera.copy()
     T[:, :3, 3] *= scale
     (problem,) = check_drive_poses(build(T, T_CAMERA_LIDAR))
     assert (problem.effect, problem.count) == ("noted", 3)
     assert problem.what.endswith("try --poses lidar")
-    assert float(problem.what.split(" m and")[0].split()[-1]) == pytest.approx(metres, abs=0.05)
+    assert float(problem.what.split(" m and")[0].split()[-1]) == pytest.approx(metres, abs=0.02)
     assert problem.example.startswith("sweeps 0 and ")
 
 
 def test_a_turn_that_the_sweeps_do_not_show_is_noted(made: MadeStreet, build: Build) -> None:
-    turning = Rotation.from_rotvec(np.outer(np.arange(20) * np.deg2rad(0.5), [0, 0, 1])).as_matrix()
+    turning = Rotation.from_rotvec(np.outer(np.arange(20) * np.deg2rad(0.18), [0, 0, 1])).as_matrix()
     T_world_lidar = made.T_world_lidar.copy()
     T_world_lidar[:, :3, :3] = T_world_lidar[:, :3, :3] @ turning
     (problem,) = check_drive_poses(build(T_world_lidar @ invert(T_CAMERA_LIDAR), T_CAMERA_LIDAR))
-    assert "2.0 degrees" in problem.what  # over the four or five steps that are 3 m
+    assert " 0.7 degrees" in problem.what  # over the four steps that are 3 m
 
 
 def test_a_hundredth_of_the_distance_is_no_disagreement(made: MadeStreet, build: Build) -> None:

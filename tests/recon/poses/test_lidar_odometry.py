@@ -200,7 +200,7 @@ def test_along_bare_walls_the_motion_goes_on_as_before_and_is_counted(tmp_path: 
     assert "bare walls" in problem.what
     metres, degrees = errors(trajectory, drive, truth)
     assert 30 < problem.count < 45
-    assert metres[-1] < 0.3
+    assert metres[-1] < 0.5
     assert degrees.max() < 0.5
 
 

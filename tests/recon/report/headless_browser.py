@@ -122,7 +122,8 @@ def browser(profile: Path, *flags: str) -> Iterator[Page]:
     assert program is not None
     (browser_reads, to_browser), (from_browser, browser_writes) = _pipe(), _pipe()
     # The protocol speaks over the descriptors 3 and 4.
-    launch = f"import os, sys; os.dup2({browser_reads}, 3); os.dup2({browser_writes}, 4); os.execv(sys.argv[1], sys.argv[1:])"
+    move = f"os.dup2({browser_reads}, 3); os.dup2({browser_writes}, 4)"
+    launch = f"import os, sys; {move}; os.execv(sys.argv[1], sys.argv[1:])"
     process = subprocess.Popen(
         [sys.executable, "-c", launch, program, *FLAGS, *flags, f"--user-data-dir={profile}"],
         pass_fds=(browser_reads, browser_writes), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
