@@ -74,7 +74,7 @@ def fuse(case: Case) -> dict[str, Any]:
     truncation = TRUNCATION_VOXELS * case.voxel_size
     sampled = np.linspace(0, case.frames - 1, SAMPLES).astype(int).tolist()
     samples = [(DepthMap(depth, CAMERA), T) for depth, _, T in drive(sampled, case.range)]
-    estimate = estimate_memory(samples, case.frames, case.voxel_size, truncation, case.range, spill=case.spill)
+    estimate = estimate_memory(samples, case.frames, case.voxel_size, truncation, case.range, street=case.spill)
     with tempfile.TemporaryDirectory() as folder:
         volume = Volume(
             case.voxel_size,

@@ -14,15 +14,25 @@ from recon.captures.pose_check import require_fitting_poses
 from recon.fates import Fates
 from recon.fusion.mesh import Mesh, clean, simplify
 from recon.fusion.mesh_files import check_mesh_path, write_mesh
-from recon.fusion.sizing import check_memory, choose_truncation, choose_voxel_size, estimate_memory
+from recon.fusion.sizing import (
+    check_disk,
+    check_memory,
+    choose_street_voxel_size,
+    choose_truncation,
+    choose_voxel_size,
+    estimate_memory,
+)
 from recon.fusion.volume import INITIAL_BLOCKS, Volume
 from recon.geometry.camera import Camera
 from recon.keyframes import choose_windows
 from recon.memory import available_memory, peak_memory_mb
 from recon.moving_objects import Moved, without_moving
 from recon.plan import confidence, depth_of_frames, depth_source, max_depth, posed, run_metrics
+from recon.report.depth_looks import DepthLooks
+from recon.report.html import write_report
 from recon.report.preview import render_preview
-from recon.run_folder import RunFolder
+from recon.report.reconstruction import reconstruction_report
+from recon.run_folder import REPORT, RunFolder, frame_stem
 from recon.settings import Settings
 from recon.stages import WithoutEdges, each, sensor_samples, surviving
 from recon.stream import Progress, Stopwatch, counted
@@ -74,14 +84,16 @@ def reconstruct(
     farthest = max_depth(settings, table)
     moved = Moved()
     run = RunFolder(Path(run_folder) if run_folder else out.with_name(f"{out.stem}_run"))
-    run.write_settings(dataclasses.replace(settings, max_depth=farthest))
+    kept_settings = dataclasses.replace(settings, max_depth=farthest)
+    run.write_settings(kept_settings)
     source = depth_source(settings, capture, run.depth, resume)
     clocks = {stage: Stopwatch() for stage in STAGES}
     fates = Fates(table)
     cameras: list[tuple[int, str, Camera]] = []
     try:
         windows = choose_windows(table, settings, fates)
-        volume = _sized_volume(capture, table, windows, settings)
+        volume = _sized_volume(capture, table, windows, settings, run.path)
+        looks = DepthLooks(len(windows))
         depths = depth_of_frames(capture, windows, source, settings.workers, clocks, progress)
         if table.on_vehicle:
             depths = without_moving(depths, table.T_world_camera, moved, clocks["fuse"])
@@ -89,7 +101,9 @@ def reconstruct(
         for item in counted(surviving(fusable, fates), "fuse", len(windows), progress):
             with clocks["fuse"]:
                 volume.integrate(item.depth_map, item.view.image, table.T_world_camera[item.row])
-                cameras.append((int(table.index[item.row]), table.camera_name[item.row], item.depth_map.camera))
+                index, name = int(table.index[item.row]), table.camera_name[item.row]
+                cameras.append((index, name, item.depth_map.camera))
+                looks.add(frame_stem(index, name), item.view.image, item.view.sensor.depth, item.depth_map.depth)
     finally:
         run.write_frames(fates)
     run.write_cameras(cameras)
@@ -108,7 +122,8 @@ def reconstruct(
 
     progress("picture", 0, 1)
     with clocks["picture"]:
-        run.write_preview(render_preview(mesh, table.T_world_camera[fates.used], capture.up))
+        preview = render_preview(mesh, table.T_world_camera[fates.used], capture.up)
+        run.write_preview(preview)
     peaks["picture"] = peak_memory_mb()
     progress("picture", 1, 1)
 
@@ -124,6 +139,8 @@ def reconstruct(
         "mesh": str(out),
         "peak_memory_mb_after": {stage: round(peak) for stage, peak in peaks.items()},
     }
+    report = reconstruction_report(capture, table, kept_settings, fates, metrics, mesh, preview, looks)
+    write_report(run.path / REPORT, report)
     run.write_metrics(metrics)
     logger.info("done: %s", metrics)
     return Reconstruction(mesh, out, run.path, metrics)
@@ -138,28 +155,41 @@ def frames_to_believe(used: int) -> int:
     return min(MAX_FRAMES_TO_BELIEVE, 1 + used // FRAMES_FOR_ANOTHER_WITNESS)
 
 
-def _sized_volume(capture: Capture, table: FrameTable, windows: Sequence[Sequence[int]], settings: Settings) -> Volume:
-    """A volume whose voxels fit what a few frames show, once its memory is known to suffice."""
+def _sized_volume(
+    capture: Capture, table: FrameTable, windows: Sequence[Sequence[int]], settings: Settings, spill: Path
+) -> Volume:
+    """A volume whose voxels fit what a few frames show, once its memory is known to suffice.
+
+    That of a drive may lay what it has left behind into the folder ``spill``.
+    """
     rows = [window[0] for window in windows]
     farthest = max_depth(settings, table)
     samples = sensor_samples(capture, rows, SIZING_SAMPLES, confidence(settings, table), farthest)
     views = [(depth_map, table.T_world_camera[row]) for row, depth_map in samples]
-    voxel_size = settings.voxel_size or choose_voxel_size(views, farthest)
-    truncation = choose_truncation(voxel_size, views, farthest)
-    estimate = estimate_memory(views, len(rows), voxel_size, truncation, farthest)
-    free = available_memory()
+    street, free = table.on_vehicle, available_memory()
+    if settings.voxel_size is not None:
+        voxel_size = settings.voxel_size
+    elif street:
+        voxel_size = choose_street_voxel_size(views, len(rows), farthest, free)
+    else:
+        voxel_size = choose_voxel_size(views, farthest)
+    truncation = choose_truncation(voxel_size, views, farthest, street)
+    estimate = estimate_memory(views, len(rows), voxel_size, truncation, farthest, street)
     logger.info(
         "%d of %d frames chosen; voxels of %g m, truncation %.3f m, about %d blocks, %.2f of %.2f GB free",
         len(rows), len(table), voxel_size, truncation, estimate.blocks, estimate.bytes / 1e9, free / 1e9,
     )  # fmt: skip
     check_memory(estimate, voxel_size, free)
+    if street:
+        check_disk(estimate, voxel_size, spill)
     origin = table.T_world_camera[rows[0], :3, 3]
     return Volume(
         voxel_size,
         truncation,
         farthest,
         origin,
-        capacity=max(int(SPARE_BLOCKS * estimate.blocks), INITIAL_BLOCKS),
+        capacity=max(int(SPARE_BLOCKS * estimate.in_memory), INITIAL_BLOCKS),
+        spill=spill if street else None,
     )
 
 

@@ -12,15 +12,16 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from recon import atomic
-from recon.errors import UsageError
 from recon.captures.base import MAIN_CAMERA
+from recon.errors import UsageError
 from recon.fates import Fates
 from recon.geometry.camera import Camera
 from recon.geometry.transforms import to_quaternion_xyzw
 from recon.settings import Settings
 
 CAMERAS = "cameras.csv"
-FILES = ("settings.toml", "frames.csv", CAMERAS, "trajectory.txt", "metrics.json", "preview.png")
+REPORT = "report.html"
+FILES = ("settings.toml", "frames.csv", CAMERAS, "trajectory.txt", "metrics.json", "preview.png", REPORT)
 
 
 def frame_stem(index: int, camera: str) -> str:

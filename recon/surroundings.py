@@ -21,18 +21,15 @@ class Surroundings:
     view_radians: float
     view_frames: int  # at most, of which the sharpest stands for a view
     edge_jump: float  # neighbouring pixels that differ by more of their depth belong to two surfaces
-    finest_voxel: float  # metres
-    truncation_voxels: int  # to either side of a surface
 
 
 # Phone LiDAR flattens beyond 5 m. At 2 m 6 cm shift the picture by about 3 % of its width, and each surface is still
 # seen by dozens of frames.
-ROOM = Surroundings(5.0, MAX_DEPTH, 2, 0.06, float(np.deg2rad(5.0)), 4, EDGE_JUMP, 0.003, 4)
+ROOM = Surroundings(5.0, MAX_DEPTH, 2, 0.06, float(np.deg2rad(5.0)), 4, EDGE_JUMP)
 
 # Vehicle LiDARs reach 80 to 100 m, with a few returns a square metre at 60. Their maps are completed between the
-# beams, which counts as confidence 1. The road, seen from a car's height on 192 rows, reaches 10 % at 60 m; at 15 m
-# eight voxels along a ray are one in height, and with fewer the road comes out in stripes.
-STREET = Surroundings(60.0, 100.0, 1, 0.2, float(np.deg2rad(2.0)), 1, 0.1, 0.05, 8)
+# beams, which counts as confidence 1. The road, seen from a car's height on 192 rows, reaches 10 % at 60 m.
+STREET = Surroundings(60.0, 100.0, 1, 0.2, float(np.deg2rad(2.0)), 1, 0.1)
 
 
 def surroundings(table: FrameTable) -> Surroundings:

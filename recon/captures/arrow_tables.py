@@ -20,7 +20,7 @@ Columns = Mapping[str, np.ndarray]
 
 
 def read_feather(files: Files, name: str, columns: Sequence[str]) -> Columns:
-    """These columns of a whole file: integers as int64, float16 as float32, anything else but numbers as objects.
+    """These columns of a whole file: integers as int64, other numbers as float64, the rest as objects.
 
     Raises:
         CaptureError: no such file, a column of it missing, damaged, or far too large.
@@ -142,8 +142,6 @@ def _array(column: Any, where: str) -> np.ndarray:
         if column.null_count:
             raise CaptureError(f"{where}: {column.null_count} cells are empty; fetch the file again")
         return np.asarray(column.to_numpy(), np.int64)
-    if types.is_float16(column.type):
-        return np.asarray(column.to_numpy(), np.float32)
     if types.is_floating(column.type):
         return np.asarray(column.to_numpy(), np.float64)
     objects = np.empty(len(column), object)

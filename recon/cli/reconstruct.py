@@ -103,4 +103,5 @@ def _summary(metrics: dict[str, Any], run_folder: Path) -> list[tuple[str, Any]]
         ("seconds", seconds),
         ("peak memory", f"{memory} (MB)"),
         ("picture", run_folder / "preview.png"),
+        ("report", run_folder / "report.html"),
     ]

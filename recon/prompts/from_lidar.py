@@ -30,8 +30,8 @@ def lidar_depth(points: Float[np.ndarray, "n 3"], camera: Camera, max_depth: flo
         max_depth: metres along the optical axis; what is beyond stays unknown.
 
     Returns:
-        On the camera's grid. Confidence is 2 where a return fell into the pixel, 1 where it was completed
-        from the four nearest on the same surface and straightened. Depth is 0 outside what the LiDAR covers, as in the sky.
+        On the camera's grid. Confidence is 2 where a return fell into the pixel, 1 where it was completed from the
+        four nearest on the same surface and straightened. Depth is 0 outside what the LiDAR covers, as in the sky.
     """
     nearest = nearest_points(points, camera)
     spacing = spacing_px(nearest > 0)

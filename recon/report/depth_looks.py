@@ -66,7 +66,8 @@ class DepthLooks:
 
     def blocks(self) -> Sequence[Block]:
         """Image, sensor depth and fused depth of each look beside each other, all in the same colours."""
-        known = np.concatenate([depth[depth > 0] for look in self._looks for depth in (look.sensor, look.fused)])
+        maps = [depth for look in self._looks for depth in (look.sensor, look.fused)]
+        known = np.concatenate([np.zeros(0, np.float32), *(depth[depth > 0] for depth in maps)])
         if not len(known):
             return []
         low, high = (float(value) for value in np.percentile(known, COLOUR_PERCENTILES))

@@ -121,7 +121,7 @@ def test_a_street_gets_5_to_15_cm_by_its_range_however_long_it_is() -> None:
 
 
 def test_a_street_gets_coarser_voxels_where_memory_is_short() -> None:
-    estimate = estimate_memory(street(3000.0), 1500, 0.05, 0.4, 25.0, spill=True)
+    estimate = estimate_memory(street(3000.0), 1500, 0.05, 0.4, 25.0, street=True)
     assert choose_street_voxel_size(street(3000.0), 1500, 25.0, 2 * estimate.bytes) == 0.05
     assert choose_street_voxel_size(street(3000.0), 1500, 25.0, estimate.bytes // 2) in (0.06, 0.08, 0.1)
     assert choose_street_voxel_size(street(3000.0), 1500, 25.0, 1) == 0.15
@@ -129,10 +129,10 @@ def test_a_street_gets_coarser_voxels_where_memory_is_short() -> None:
 
 def test_only_what_is_within_reach_counts_where_blocks_may_leave() -> None:
     inside = estimate_memory(street(30_000.0), 15_000, 0.1, 0.4, 60.0)
-    outside = estimate_memory(street(30_000.0), 15_000, 0.1, 0.4, 60.0, spill=True)
-    twice = estimate_memory(street(60_000.0), 30_000, 0.1, 0.4, 60.0, spill=True)
-    assert inside.in_memory == inside.blocks == outside.blocks
-    assert outside.in_memory == BLOCKS_IN_MEMORY < outside.blocks
+    outside = estimate_memory(street(30_000.0), 15_000, 0.1, 0.4, 60.0, street=True)
+    twice = estimate_memory(street(60_000.0), 30_000, 0.1, 0.4, 60.0, street=True)
+    assert inside.in_memory == inside.blocks
+    assert outside.in_memory == BLOCKS_IN_MEMORY < outside.blocks <= inside.blocks
     assert twice.in_memory == outside.in_memory
     assert twice.blocks == pytest.approx(2 * outside.blocks, rel=0.05)
 

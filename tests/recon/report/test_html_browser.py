@@ -84,8 +84,10 @@ def test_from_above_one_sees_what_faces_up(page: Page) -> None:
 
 def test_the_wheel_zooms_once_the_mesh_was_clicked(page: Page) -> None:
     before, (x, y) = share(page.picture("canvas"), GREEN), centre(page)
-    page.mouse("mouseWheel", x, y, deltaX=0, deltaY=0.5)
+    page.mouse("mouseWheel", x, y, deltaX=0, deltaY=120)  # scrolls the page
+    page.wait_for("scrollY > 100")
     assert share(page.picture("canvas"), GREEN) == pytest.approx(before, rel=0.05)
+    x, y = centre(page)
     page.drag((x, y), (x, y))
     for _ in range(3):
         page.mouse("mouseWheel", x, y, deltaX=0, deltaY=120)
