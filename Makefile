@@ -28,7 +28,12 @@ slow-test: setup
 # Ratios against peers, minutes each; on a machine that does nothing else.
 benchmarks: setup
 	$(BIN)/python benchmarks/fusion.py
-	$(BIN)/python benchmarks/prediction.py
+	$(BIN)/python benchmarks/prediction.py --memory
+	$(BIN)/python benchmarks/prompt_cost.py
+	$(BIN)/python benchmarks/memory_4k.py --frames 1
+	$(BIN)/python benchmarks/lidar_prompt.py
+	$(BIN)/python benchmarks/mesh_metrics.py
+	$(BIN)/python benchmarks/drive_memory.py
 	$(BIN)/python benchmarks/end_to_end.py
 
 clean:

@@ -18,6 +18,7 @@ from recon.evaluation.depth_samples import DepthSample
 from recon.evaluation.depth_scores import METRICS, Counting
 from recon.evaluation.evaluate_depth import DepthEvaluation
 from recon.evaluation.paper_tables import PaperRow, paper_rows
+from recon.report.html import Picture
 
 HEADS = {
     "l1": "L1 m", "rmse": "RMSE m", "abs_rel": "AbsRel", "d05": "d0.5", "d1": "d1", "d2": "d2", "d3": "d3",
@@ -104,21 +105,29 @@ def write_frames_csv(path: Path, result: DepthEvaluation) -> None:
     _write(path, ["row", "image", *METRICS], lines)
 
 
-class PictureWriter:
-    """Writes a picture of each of the first samples it is shown."""
+class Pictures:
+    """Of each of the first samples it is shown, one to write into a folder and one to keep for the report."""
 
-    def __init__(self, folder: Path, count: int, counting: Counting) -> None:
-        atomic.make_folder(folder)
-        self._folder = folder
-        self._left = count
+    def __init__(self, count: int, counting: Counting, folder: Path | None, for_report: bool) -> None:
+        if folder is not None:
+            atomic.make_folder(folder)
+        self.kept: list[Picture] = []
+        self._left = count if folder is not None or for_report else 0
         self._counting = counting
+        self._folder = folder
+        self._for_report = for_report
 
     def __call__(self, sample: DepthSample, outcomes: dict[str, Outcome]) -> None:
-        if self._left:
-            self._left -= 1
+        if not self._left:
+            return
+        self._left -= 1
+        pixels = side_by_side(sample, outcomes, self._counting)
+        if self._for_report:
+            self.kept.append(Picture(pixels, sample.name))
+        if self._folder is not None:
             name = re.sub(r"[^\w.-]", "_", sample.name)
-            pixels = side_by_side(sample, outcomes, self._counting)[..., ::-1]
-            atomic.write_bytes(self._folder / f"{name}.png", cv2.imencode(".png", pixels)[1].tobytes())
+            png = cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
+            atomic.write_bytes(self._folder / f"{name}.png", png)
 
 
 def _write(path: Path, columns: list[str], lines: list[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from recon.cli.depth_comparison import (
     require_different_rows,
     upsamplings,
 )
+from recon.cli.outputs import require_place
 from recon.errors import UsageError
 
 TRUTH, COMPARE, COUNT, OUTPUT = "What is true", "What is compared", "How it counts", "Output"
@@ -72,7 +73,10 @@ def eval_depth(
     csv_file: Annotated[Path | None, _option("Table to write, a line a row.", OUTPUT, False, "--csv")] = None,
     frames_csv: Annotated[Path | None, _option("Table to write, a line a row and image.", OUTPUT)] = None,
     pictures: Annotated[Path | None, _option("Folder for image, prompt, depth, truth, error.", OUTPUT)] = None,
-    picture_count: Annotated[int, typer.Option(min=1, help="So many.", rich_help_panel=OUTPUT)] = 8,
+    picture_count: Annotated[
+        int, typer.Option(min=1, help="So many images in the folder and the report.", rich_help_panel=OUTPUT)
+    ] = 8,
+    report: Annotated[Path | None, _option("Page with all of it, .html to write.", OUTPUT)] = None,
     overwrite: options.Overwrite = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -94,14 +98,15 @@ def eval_depth(
     true = Truth(truth, capture, truth_folder, dataset, root, split, factor)
     if (model or baseline) and not true.has_prompts:
         raise UsageError("two folders of depth have no pictures to predict from; give --capture or --dataset")
-    for path in (csv_file, frames_csv):
-        if path is not None:
-            _require_place(path, overwrite)
+    for path, suffix in ((csv_file, ".csv"), (frames_csv, ".csv"), (report, ".html")):
+        require_place(path, suffix, overwrite)
     if pictures is not None and pictures.is_dir() and any(pictures.iterdir()) and not overwrite:
         raise UsageError(f"{pictures}: not empty; give --overwrite or another --pictures")
 
     from recon.cli import depth_tables  # OpenCV and what loads depth
     from recon.evaluation.evaluate_depth import evaluate_depth
+    from recon.report.evaluation import depth_evaluation_report
+    from recon.report.html import write_report
 
     silent = quiet or as_json
     counting = true.counting(min_depth, max_depth, unknown)
@@ -115,7 +120,7 @@ def eval_depth(
         if not methods:
             raise UsageError("nothing to compare; give --model, --baseline, --predictions or --upsample")
         require_different_rows(methods)
-        look = None if pictures is None else depth_tables.PictureWriter(pictures, picture_count, counting)
+        look = depth_tables.Pictures(picture_count, counting, pictures, for_report=report is not None)
         with console.progress(silent) as tell:
             result = evaluate_depth(source, methods, counting, max_frames, tell, look)
     printed = depth_tables.paper_rows_for(dataset, factor) if paper else []
@@ -126,16 +131,14 @@ def eval_depth(
         depth_tables.write_csv(csv_file, summary)
     if frames_csv is not None:
         depth_tables.write_frames_csv(frames_csv, result)
+    if report is not None:
+        shown = {
+            "truth": str(truth or truth_folder or root), "capture": capture, "data set": dataset, "split": split,
+            "factor": factor, "files of another size": resize, "at most": max_frames, "seed": seed,
+        }  # fmt: skip
+        chosen = {name: str(value) for name, value in (shown | given).items() if value is not None}
+        write_report(report, depth_evaluation_report(result, look.kept, chosen, printed))
     if as_json:
         console.print_json(summary)
     elif not quiet:
         depth_tables.print_scores(summary)
-
-
-def _require_place(path: Path, overwrite: bool) -> None:
-    if path.suffix.lower() != ".csv":
-        raise UsageError(f"{path}: the file must end in .csv")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path}: exists already; give --overwrite or another name")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent}: no such folder; make it or choose another")

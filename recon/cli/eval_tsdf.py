@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +10,13 @@ import typer
 
 from recon import atomic
 from recon.cli import console, options
+from recon.cli.outputs import require_place
 from recon.errors import UsageError
-from recon.evaluation.protocols import PROTOCOLS, SURFACE, THRESHOLD, Protocol
+from recon.evaluation.protocols import PROTOCOLS, SURFACE, THRESHOLD, Fusion, Protocol
 
 if TYPE_CHECKING:
+    from recon.captures.base import Up
+    from recon.evaluation.alignment import Alignment
     from recon.evaluation.mesh_scores import MeshScores
     from recon.evaluation.views import Views
     from recon.fusion.mesh import Mesh
@@ -53,6 +57,7 @@ def eval_tsdf(
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Table to write.", rich_help_panel=OUTPUT)] = None,
     errors: Annotated[Path | None, _output("Prediction coloured by its error, .ply to write.")] = None,
     picture: Annotated[Path | None, _output("Picture of that, .png to write.")] = None,
+    report: Annotated[Path | None, _output("Page with all of it, .html to write; the mesh can be turned.")] = None,
     overwrite: options.Overwrite = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -71,9 +76,8 @@ def eval_tsdf(
         raise UsageError(f"max-depth is {max_depth:g}; it must be above 0, and goes with --cameras")
     if max_depth is not None and chosen.views == "rerender":
         raise UsageError(f"max-depth is {max_depth:g}, but {chosen.name} has its own depth cut; leave it out")
-    for path, suffix in ((csv_file, ".csv"), (errors, ".ply"), (picture, ".png")):
-        if path is not None:
-            _require_place(path, suffix, overwrite)
+    for path, suffix in ((csv_file, ".csv"), (errors, ".ply"), (picture, ".png"), (report, ".html")):
+        require_place(path, suffix, overwrite)
 
     from recon.evaluation.evaluate import evaluate  # Open3D takes seconds to import
     from recon.fusion.mesh_files import read_shape
@@ -91,8 +95,9 @@ def eval_tsdf(
             console.print_json(summary)
         elif not quiet:
             console.print_table(f"{predicted} against {ground_truth}", _lines(scores))
-        if errors is not None or picture is not None:
-            _write_errors(prediction, truth, scores, views, errors, picture)
+        if errors is not None or picture is not None or report is not None:
+            settings = _settings(names, scores, cameras, views, seed)
+            _write_errors(prediction, truth, scores, views, settings, errors, picture, report)
 
 
 def _protocol(name: str) -> Protocol:
@@ -100,15 +105,6 @@ def _protocol(name: str) -> Protocol:
         if protocol.name == name:
             return protocol
     raise UsageError(f"protocol is {name}; it must be one of {', '.join(p.name for p in PROTOCOLS)}")
-
-
-def _require_place(path: Path, suffix: str, overwrite: bool) -> None:
-    if path.suffix.lower() != suffix:
-        raise UsageError(f"{path}: the file must end in {suffix}")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path}: exists already; give --overwrite or another name")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent}: no such folder; make it or choose another")
 
 
 def _views(path: Path, max_depth: float | None) -> "Views":
@@ -135,28 +131,77 @@ def _write_errors(
     truth: "Mesh",
     scores: "MeshScores",
     views: "Views | None",
+    settings: dict[str, str],
     errors: Path | None,
     picture: Path | None,
+    report: Path | None,
 ) -> None:
-    import cv2
-
-    from recon.evaluation.error_map import colored_by_error, viewpoint
-    from recon.evaluation.mesh_metrics import triangle_areas
+    """What is asked for of mesh, page and picture, all in the truth's world."""
+    from recon.evaluation.error_map import colored_by_error
     from recon.fusion.mesh_files import write_mesh
-    from recon.report.preview import render_preview
+    from recon.report.evaluation import mesh_evaluation_report
+    from recon.report.html import write_report
 
-    colored = colored_by_error(prediction, truth, scores.alignment, RED_THRESHOLDS * scores.shares[0].threshold)
+    limit = RED_THRESHOLDS * scores.shares[0].threshold
+    colored = colored_by_error(prediction, truth, scores.alignment, limit)
+    if views is not None and scores.alignment is not None:
+        views = _aligned(views, truth, scores.alignment)
     if errors is not None:
         write_mesh(colored, errors)
+    if report is not None:
+        up: Up = "unknown" if views is None else views.up
+        T_world_camera = None if views is None else views.T_world_camera
+        title = f"{Path(settings['predicted']).name} against {Path(settings['ground truth']).name}"
+        page = mesh_evaluation_report(title, scores, colored, limit, settings, up, T_world_camera)
+        write_report(report, page)
     if picture is not None:
-        if not triangle_areas(colored).any():
-            raise UsageError(f"{picture}: no picture of a prediction without surface; give a mesh or no --picture")
-        image = (
-            render_preview(colored, viewpoint(colored), "y")
-            if views is None
-            else render_preview(colored, views.T_world_camera, views.up)
-        )
-        atomic.write_bytes(picture, cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+        _write_picture(picture, colored, views)
+
+
+def _write_picture(path: Path, colored: "Mesh", views: "Views | None") -> None:
+    import cv2
+
+    from recon.evaluation.error_map import viewpoint
+    from recon.evaluation.mesh_metrics import triangle_areas
+    from recon.report.preview import render_preview
+
+    if not triangle_areas(colored).any():
+        raise UsageError(f"{path}: no picture of a prediction without surface; give a mesh or no --picture")
+    image = (
+        render_preview(colored, viewpoint(colored), "y")
+        if views is None
+        else render_preview(colored, views.T_world_camera, views.up)
+    )
+    atomic.write_bytes(path, cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+
+
+def _aligned(views: "Views", truth: "Mesh", alignment: "Alignment") -> "Views":
+    """The cameras moved as the prediction was, around the middle of the truth."""
+    import numpy as np
+
+    from recon.evaluation.usable import centred, usable
+    from recon.geometry.transforms import rigid
+
+    centre = centred(usable(truth, "truth")[0])
+    return views.moved(rigid(np.eye(3), centre) @ alignment.T_truth_prediction @ rigid(np.eye(3), -centre))
+
+
+def _settings(
+    names: dict[str, str], scores: "MeshScores", cameras: Path | None, views: "Views | None", seed: int
+) -> dict[str, str]:
+    """What the numbers depend on beside the protocol, for the page."""
+    settings = {"predicted": names["predicted"], "ground truth": names["ground_truth"]}
+    settings["cameras"] = "none: all counts" if cameras is None else str(cameras)
+    if views is not None and scores.protocol.views != "rerender":
+        settings["cameras see"] = "any depth" if math.isinf(views.reach) else f"to {views.reach:g} m"
+    settings["alignment"] = "none" if scores.alignment is None else "ICP"
+    if scores.protocol.fusion is not None:
+        settings["meant for"] = _fusion(scores.protocol.fusion)
+    return settings | {"seed": str(seed)}
+
+
+def _fusion(fusion: Fusion) -> str:
+    return f"voxels of {fusion.voxel_size:g} m, truncation {fusion.truncation:g} m, depth to {fusion.depth_max:g} m"
 
 
 def _lines(scores: "MeshScores") -> list[tuple[str, Any]]:
@@ -177,9 +222,7 @@ def _lines(scores: "MeshScores") -> list[tuple[str, Any]]:
     unseen = f", unseen {counts.predicted_unseen:,} and {counts.truth_unseen:,}"
     lines.append(("points compared", f"{counts.predicted:,} predicted, {counts.truth:,} true{unseen}"))
     if scores.protocol.fusion is not None:
-        fusion = scores.protocol.fusion
-        sizes = f"of {fusion.voxel_size:g} m, truncation {fusion.truncation:g} m, depth to {fusion.depth_max:g} m"
-        lines.append(("meant for voxels", sizes))
+        lines.append(("meant for", _fusion(scores.protocol.fusion)))
     if scores.reason is not None:
         lines.append(("nothing to score", scores.reason))
     return [*lines, *[("note", note) for note in scores.notes]]

@@ -11,6 +11,7 @@ from recon.evaluation.alignment import Alignment
 from recon.evaluation.protocols import Protocol
 
 UNKNOWN = float("nan")
+SPREAD = np.linspace(0, 100, 1001)  # percent
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,12 @@ class Direction:
     mean: float
     median: float
     percentile_95: float
+    spread: tuple[float, ...] = ()  # their percentiles at SPREAD, for histograms; none where there are no distances
 
     @classmethod
     def of(cls, distance: Float[np.ndarray, " n"]) -> "Direction":
-        return cls(float(distance.mean()), float(np.median(distance)), float(np.percentile(distance, 95)))
+        spread = tuple(np.percentile(distance, SPREAD).tolist())
+        return cls(float(distance.mean()), float(np.median(distance)), float(np.percentile(distance, 95)), spread)
 
 
 @dataclass(frozen=True)

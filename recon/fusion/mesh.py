@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 # surface, so a cup (200 cm2) has some 400 at voxels of 1 cm, while specks of flying pixels and of surface seen
 # once at a rim have a few dozen; at other voxel sizes the same number drops smaller or larger things, as it should.
 MIN_ISLAND_TRIANGLES = 200
+NORMALS_AT_ONCE = 1_000_000  # triangles, which bounds the memory for their corners
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +77,13 @@ def simplify(mesh: Mesh, triangles: int) -> Mesh:
 
 def vertex_normals(mesh: Mesh) -> Float[np.ndarray, "n 3"]:
     """Unit normals, each the mean of the vertex's triangles weighted by area; 0 where there is none."""
-    corners = mesh.vertices[mesh.triangles]
-    area_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.stack(
-        [
-            np.bincount(mesh.triangles.ravel(), np.repeat(area_normals[:, axis], 3), len(mesh.vertices))
-            for axis in range(3)
-        ],
-        axis=1,
-    )
+    normals = np.zeros((len(mesh.vertices), 3))
+    for start in range(0, len(mesh.triangles), NORMALS_AT_ONCE):
+        triangles = mesh.triangles[start : start + NORMALS_AT_ONCE]
+        corners = mesh.vertices[triangles]
+        area_normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        for axis in range(3):
+            weights = np.repeat(area_normals[:, axis], 3)
+            normals[:, axis] += np.bincount(triangles.ravel(), weights, len(mesh.vertices))
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0).astype(np.float32)

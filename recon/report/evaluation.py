@@ -10,6 +10,7 @@ from recon.captures.base import Up
 from recon.evaluation.depth_scores import METRICS, DepthScores
 from recon.evaluation.evaluate_depth import DepthEvaluation
 from recon.evaluation.mesh_scores import Direction, MeshScores
+from recon.evaluation.paper_tables import PaperRow
 from recon.fusion.mesh import Mesh
 from recon.report.html import Block, Facts, Gallery, Picture, Report, Section, Table, Text
 from recon.report.mesh_view import ErrorScale, MeshView
@@ -26,8 +27,6 @@ CURVE_METRICS = {"l1": "L1, metres", "abs_rel": "AbsRel"}
 def mesh_evaluation_report(
     title: str,
     scores: MeshScores,
-    accuracy: Float[np.ndarray, " n"],
-    completeness: Float[np.ndarray, " m"],
     colored: Mesh,
     limit: float,
     settings: Mapping[str, str],
@@ -39,9 +38,7 @@ def mesh_evaluation_report(
     Args:
         title: what was compared.
         scores: under one protocol.
-        accuracy: distances from prediction to truth, metres; empty where there is nothing to score.
-        completeness: distances from truth to prediction, metres.
-        colored: the prediction in colours of its error.
+        colored: the prediction in colours of its error, in the truth's world.
         limit: metres from which it is red.
         settings: what else the numbers depend on, by name.
         up: the truth's upward axis.
@@ -52,11 +49,14 @@ def mesh_evaluation_report(
     blocks += [Facts(_headline(scores)), _shares(scores), _directions(scores), *map(Text, scores.notes)]
     view = MeshView(colored, "Each vertex in the colour of its error.", up, paths, ErrorScale(100 * limit, "cm"))
     sections = [Section("Scores", blocks), Section("Error of the prediction", [view])]
-    if len(accuracy) and len(completeness):
-        cm = {"what is wrong: prediction to truth": accuracy, "what is missing: truth to prediction": completeness}
+    if scores.reason is None:
+        directions = {
+            "what is wrong: prediction to truth": scores.accuracy,
+            "what is missing: truth to prediction": scores.completeness,
+        }
         thresholds = [share.threshold for share in scores.shares]
         histogram = Histogram(
-            {name: 100 * values for name, values in cm.items()},
+            {name: 100 * np.array(direction.spread) for name, direction in directions.items()},
             "distance, cm; the last bin holds all beyond",
             100 * HISTOGRAM_THRESHOLDS * max(thresholds),
             {f"{100 * threshold:g} cm": 100 * threshold for threshold in thresholds},
@@ -101,7 +101,10 @@ def _directions(scores: MeshScores) -> Table:
 
 
 def depth_evaluation_report(
-    result: DepthEvaluation, pictures: Sequence[Picture] = (), settings: Mapping[str, str] | None = None
+    result: DepthEvaluation,
+    pictures: Sequence[Picture] = (),
+    settings: Mapping[str, str] | None = None,
+    printed: Sequence[PaperRow] = (),
 ) -> Report:
     """What a comparison of depth maps with the truth came to.
 
@@ -109,6 +112,7 @@ def depth_evaluation_report(
         result: scores by row and image.
         pictures: of some images side by side, as ``depth_pictures.side_by_side`` draws them.
         settings: what else the numbers depend on, by name.
+        printed: what the paper itself prints for this data.
     """
     rows = [(row.name, f"{len(row.frames):,}", *_cells(row.mean)) for row in result.rows]
     blocks: list[Block] = [Table(("means over images", "images", *HEADS.values()), rows, numbers=True)]
@@ -120,6 +124,8 @@ def depth_evaluation_report(
         Section("L1", [Bars({row.name: (row.mean.l1, f"{row.mean.l1:.4f} m") for row in result.rows if row.frames})]),
         *_by_image(result),
     ]
+    if printed:
+        sections.insert(1, Section("What the paper prints for this data", _paper(printed)))
     if pictures:
         sections.append(Section("Side by side", [Gallery(pictures)]))
     counting = result.counting
@@ -132,6 +138,18 @@ def depth_evaluation_report(
     sections.append(Section("Settings", [Table(("setting", "value"), list(values.items()))]))
     about = f"Depth against the truth, {result.samples:,} images, recon {version('promptda-recon')}"
     return Report(f"Depth: {result.dataset}", about, sections)
+
+
+def _paper(printed: Sequence[PaperRow]) -> list[Block]:
+    rows = [
+        (
+            f"table {row.table}: {row.method} ({row.group}; LiDAR {row.lidar})",
+            *(f"{row.scores[metric]:g}" if metric in row.scores else "" for metric in METRICS),
+        )
+        for row in printed
+    ]
+    notes = [Text(f"{row.method}, LiDAR {row.lidar}: {note}.") for row in printed for note in row.notes]
+    return [Table(("the paper's", *HEADS.values()), rows, numbers=True), *notes]
 
 
 def _by_image(result: DepthEvaluation) -> list[Section]:

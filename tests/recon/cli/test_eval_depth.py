@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -157,6 +158,38 @@ def test_prompt_network_and_baselines_in_one_command(
     assert cv2.imread(str(pictures / "0.png")).shape[1] == 5 * 320
 
 
+def test_the_report_tells_what_the_json_tells(triples: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    arguments = ("--dataset", "triples", "--root", triples, "--report", page, "--picture-count", 2)
+    values = values_of(*arguments)
+    rows = table_rows(page.read_text("utf-8"))
+    assert [row["row"] for row in values["rows"]] == PROMPT_ROWS
+    for row in values["rows"]:
+        values_in_row = [row["images"], *(row[score] for score in SCORES)]
+        for value, cell in zip(values_in_row, rows[row["row"]], strict=True):
+            assert cell == "unknown" if value is None else float(cell) == pytest.approx(value, abs=0.00501)
+    assert (rows["data set"], rows["truth"]) == (["triples"], [str(triples)])
+    assert page.read_text("utf-8").count("data:image/jpeg") == 2
+    refused = run(*arguments)
+    assert (refused.exit_code, "exists already" in refused.output) == (2, True)
+    assert run(*arguments, "--overwrite").exit_code == 0
+
+
+def table_rows(page: str) -> dict[str, list[str]]:
+    """Cells of all tables by the name of their row."""
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page)
+    return {head: re.findall("<td>(.*?)</td>", cells) for head, cells in rows}
+
+
+def test_no_file_but_those_asked_for(pairs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for arguments, written in (((), []), (("--report", "page.html"), ["page.html"])):
+        assert run(*pairs, *arguments).exit_code == 0
+        assert [path.name for path in folder.iterdir()] == written
+
+
 def test_the_network_is_given_the_prompt(triples: Path, weights: Path) -> None:
     values = values_of(
         "--dataset", "triples", "--root", triples, "--model", weights, "--resolution", "112x84", "--upsample", "none"
@@ -218,20 +251,11 @@ def arkitscenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_arkitscenes_beside_the_papers_numbers_of_that_factor(arkitscenes: Path, tmp_path: Path) -> None:
-    table = tmp_path / "rows.csv"
+    table, page = tmp_path / "rows.csv", tmp_path / "report.html"
     values = values_of(
-        "--dataset",
-        "arkitscenes",
-        "--root",
-        arkitscenes,
-        "--factor",
-        2,
-        "--upsample",
-        "nearest",
-        "--paper",
-        "--csv",
-        table,
-    )
+        "--dataset", "arkitscenes", "--root", arkitscenes, "--factor", 2, "--upsample", "nearest", "--paper",
+        "--csv", table, "--report", page,
+    )  # fmt: skip
     (row,) = values["rows"]
     assert row["l1"] == pytest.approx((0.5 + 2) / 2)  # unknown pixels count as depth 0
     assert row["unknown"] == 0.5
@@ -239,6 +263,8 @@ def test_arkitscenes_beside_the_papers_numbers_of_that_factor(arkitscenes: Path,
     paper = {(line["group"], line["lidar"], line["row"]): line for line in values["paper"]}
     assert paper["zero-shot", "in the network", "ARKit depth"]["l1"] == 0.0251
     assert len([line for line in values["paper"] if line["table"] == 1]) == 20
+    reported = table_rows(page.read_text("utf-8"))["table 1: ARKit depth (zero-shot; LiDAR in the network)"]
+    assert next(float(cell) for cell in reported if cell) == 0.0251
     with table.open() as file:
         assert {line["source"] for line in csv.DictReader(file)} == {"measured", "paper, table 1"}
     told = run("--dataset", "arkitscenes", "--root", arkitscenes, "--upsample", "nearest", "--paper").stdout
@@ -309,6 +335,7 @@ def test_few_frames_and_a_range_of_the_truth(triples: Path) -> None:
         (("a", "b", "--min-depth", "3", "--max-depth", "2"), "must be at least 0 and rise"),
         (("a", "b"), "b: no such folder"),
         (("a", "b", "--csv", "table.txt"), "must end in .csv"),
+        (("a", "b", "--report", "page.pdf"), "must end in .html"),
         (("--dataset", "arkitscenes", "--root", "a", "--factor", "3"), "factor is 3; it must be 2, 4, 8"),
     ],
 )

@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+import re
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,11 @@ from box_room import SIZE, write_capture
 from typer.testing import CliRunner
 
 from recon.cli.main import app
+from recon.evaluation.views import read_views
 from recon.fusion.mesh import Mesh
 from recon.fusion.mesh_files import read_shape, write_mesh
+from recon.geometry.transforms import apply, rigid
+from recon.report import evaluation
 
 KEYS = ("accuracy", "completeness", "chamfer", "precision", "recall", "f_score")
 
@@ -78,14 +82,94 @@ def test_errors_become_colours_and_a_picture(meshes: tuple[Path, Path], tmp_path
     assert len(np.unique(cv2.imread(str(picture)).reshape(-1, 3), axis=0)) > 10
 
 
+def test_the_report_tells_what_the_json_tells(meshes: tuple[Path, Path], tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    result = run(*meshes, "--threshold", "0.1", "--threshold", "0.05", "--seed", "7", "--report", page, "--json")
+    assert result.exit_code == 0, result.output
+    values, rows = json.loads(result.stdout), table_rows(page.read_text("utf-8"))
+    for shares in values["thresholds"]:
+        expected = [f"{shares[key]:.4f}" for key in ("precision", "recall", "f_score")]
+        assert rows[f"{100 * shares['threshold']:g} cm"] == expected
+    for name, points in (("accuracy", "predicted"), ("completeness", "truth")):
+        (row,) = (cells for head, cells in rows.items() if head.startswith(f"{name}: "))
+        keys = (name, f"{name}_median", f"{name}_95")
+        assert row == [*(f"{100 * values[key]:.2f} cm" for key in keys), f"{values['points'][points]:,}", "0"]
+    assert (rows["predicted"], rows["ground truth"], rows["seed"]) == ([str(meshes[0])], [str(meshes[1])], ["7"])
+    refused = run(*meshes, "--report", page)
+    assert (refused.exit_code, "exists already" in refused.stderr) == (2, True)
+    assert run(*meshes, "--report", page, "--overwrite").exit_code == 0
+
+
+def table_rows(page: str) -> dict[str, list[str]]:
+    """Cells of all tables by the name of their row."""
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page)
+    return {head: re.findall("<td>(.*?)</td>", cells) for head, cells in rows}
+
+
+def test_the_histogram_of_the_report_is_that_of_all_distances(meshes: tuple[Path, Path], tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert run(*meshes, "--threshold", "0.5", "--report", page).exit_code == 0
+    wrong, missing = re.findall(r'class="area s\d" d="M[\d.]+ ([\d.]+)L(.*?)V', page.read_text("utf-8"))
+    heights = []
+    for base, outline in (wrong, missing):
+        corners = [[float(number) for number in corner.split()] for corner in outline.split("L")]
+        heights.append(np.array([float(base) - down for _, down in corners[::2]]))
+    # Bins of 2.5 cm: all that is there is 6 cm off, and so is half the truth; the other half lies up to 1 m away.
+    np.testing.assert_array_equal(np.flatnonzero(heights[0]), [2])
+    share = heights[1] / heights[0][2]
+    assert share[2] == pytest.approx(0.5 + (math.sqrt(0.075**2 - 0.06**2)) / 2, abs=0.005)
+    assert share[10] == pytest.approx(0.0125, abs=0.002)
+    assert share.sum() == pytest.approx(1, abs=0.02)
+
+
+def test_no_file_but_those_asked_for(
+    meshes: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for arguments, written in (((), []), (("--report", "page.html"), ["page.html"])):
+        assert run(*meshes, *arguments).exit_code == 0
+        assert [path.name for path in folder.iterdir()] == written
+
+
+def test_cameras_of_the_report_move_onto_the_truth_with_the_prediction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import open3d as o3d
+
+    turn = np.radians(2)
+    R = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+    T_truth_room = rigid(R, np.array([0.04, -0.03, 0.02]))
+    capture = write_capture(tmp_path / "box", count=6)
+    walls = o3d.geometry.TriangleMesh.create_box(*SIZE).subdivide_midpoint(4)
+    vertices, triangles = np.asarray(walls.vertices).copy(), np.asarray(walls.triangles, np.int32)[:, ::-1].copy()
+    write_mesh(Mesh(vertices, triangles), tmp_path / "predicted.ply")
+    write_mesh(Mesh(apply(T_truth_room, vertices), triangles), tmp_path / "truth.ply")
+    seen: list[np.ndarray] = []
+    real = evaluation.mesh_evaluation_report
+
+    def spy(*arguments, **named):
+        seen.append(arguments[-1])
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(evaluation, "mesh_evaluation_report", spy)
+    paths = tmp_path / "predicted.ply", tmp_path / "truth.ply"
+    result = run(*paths, "--cameras", capture, "--align", "icp", "--report", tmp_path / "report.html")
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(seen[0], T_truth_room @ read_views(capture).T_world_camera, atol=2e-3)
+
+
 def test_an_empty_prediction_scores_nothing_and_says_why(meshes: tuple[Path, Path], tmp_path: Path) -> None:
     empty = tmp_path / "empty.ply"
     write_mesh(Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32)), empty)
-    result = run(empty, meshes[1], "--json", "--errors", tmp_path / "errors.ply")
+    outputs = "--errors", tmp_path / "errors.ply", "--report", tmp_path / "report.html"
+    result = run(empty, meshes[1], "--json", *outputs)
     assert result.exit_code == 0, result.output
     values = json.loads(result.stdout)
     assert [values[key] for key in KEYS] == [None, None, None, 0, 0, 0]
     assert values["reason"] == "the prediction is empty"
+    assert "the prediction is empty" in (tmp_path / "report.html").read_text("utf-8")
     assert "nothing to score  the prediction is empty" in run(empty, meshes[1]).stdout
 
 
@@ -126,6 +210,7 @@ def test_the_room_seen_by_its_cameras(tmp_path: Path) -> None:
         (["P", "T", "--cameras", "nowhere"], "nowhere: no such file or folder"),
         (["P", "T", "--errors", "e.obj"], "e.obj: the file must end in .ply"),
         (["P", "T", "--picture", "p.jpg"], "must end in .png"),
+        (["P", "T", "--report", "page.txt"], "page.txt: the file must end in .html"),
         (["P", "T", "--csv", "no/folder.csv"], "no: no such folder"),
     ],
 )

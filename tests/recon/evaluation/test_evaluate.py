@@ -228,6 +228,17 @@ def test_scores_do_not_depend_on_where_the_world_begins(protocol: Protocol) -> N
     assert near.completeness.mean == pytest.approx(far.completeness.mean, abs=1e-6)
 
 
+def test_distances_are_kept_as_percentiles_that_agree_with_the_scores() -> None:
+    scores = evaluate(sheet(1, 1), sheet(2, 1), SURFACE)
+    for direction in (scores.accuracy, scores.completeness):
+        assert len(direction.spread) == 1001
+        assert direction.spread[500] == pytest.approx(direction.median)
+        assert direction.spread[950] == pytest.approx(direction.percentile_95)
+        assert np.mean(direction.spread) == pytest.approx(direction.mean, abs=1e-3)
+    assert not any("spread" in key for key in scores.as_json())
+    assert evaluate(cloud(), sheet(1, 1), SURFACE).accuracy.spread == ()
+
+
 def test_the_seed_decides_the_samples() -> None:
     one, same, other = (evaluate(sheet(1, 1), sheet(2, 1), SURFACE, seed=seed) for seed in (0, 0, 1))
     assert one.completeness == same.completeness

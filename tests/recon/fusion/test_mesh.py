@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from recon.fusion import mesh as mesh_module
 from recon.fusion.mesh import Mesh, clean, select_triangles, simplify, vertex_normals
 
 
@@ -86,3 +87,14 @@ def test_normals_of_a_flat_square_are_exact_and_a_lone_vertex_has_none() -> None
     normals = vertex_normals(with_lone)
     np.testing.assert_array_equal(normals[:-1], mesh.normals)
     np.testing.assert_array_equal(normals[-1], 0)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1799])
+def test_normals_do_not_depend_on_how_many_triangles_are_taken_at_once(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    flat = grid(30)
+    bent = Mesh(flat.vertices + 0.02 * np.random.default_rng(0).random(flat.vertices.shape), flat.triangles)
+    expected = vertex_normals(bent)
+    monkeypatch.setattr(mesh_module, "NORMALS_AT_ONCE", at_once)
+    np.testing.assert_allclose(vertex_normals(bent), expected, atol=1e-7)

@@ -113,9 +113,7 @@ def test_frames_without_any_depth_show_nothing() -> None:
 def test_a_mesh_evaluation_tells_scores_thresholds_and_scale() -> None:
     mesh = tripod()
     scores = evaluate(mesh, mesh, SURFACE, thresholds=(0.05, 0.02))
-    markup = mesh_evaluation_report(
-        HOSTILE, scores, np.full(9, 0.01), np.full(9, 0.2), mesh, 0.1, {"seed": HOSTILE}, "y", looking_back()
-    ).html()
+    markup = mesh_evaluation_report(HOSTILE, scores, mesh, 0.1, {"seed": HOSTILE}, "y", looking_back()).html()
     assert HOSTILE not in markup
     for told in ("1.0000", "10 cm or more", SURFACE.name):
         assert told in markup
@@ -125,7 +123,7 @@ def test_a_mesh_evaluation_tells_scores_thresholds_and_scale() -> None:
 def test_an_empty_prediction_is_reported_with_its_reason() -> None:
     empty = Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
     scores = evaluate(empty, tripod(), SURFACE)
-    markup = mesh_evaluation_report("nothing", scores, np.zeros(0), np.zeros(0), empty, 0.1, {}).html()
+    markup = mesh_evaluation_report("nothing", scores, empty, 0.1, {}).html()
     assert "nothing to score" in markup
     assert "no surface to show" in markup
 
