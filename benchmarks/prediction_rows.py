@@ -105,10 +105,10 @@ def _engine_run(engine: Engine, case: Case) -> Run:
     return lambda: torch.as_tensor(engine.depth(images, prompts, valid))[:, None]
 
 
-def ours_lite(case: Case, encoder: str) -> Run:
+def ours_lite(case: Case, encoder: str, run: Callable[[Case, str], Run]) -> Run:
     """At the nearest size in multiples of this encoder's stride."""
     width, height = (32 * round(side / 32) for side in (case.width, case.height))
-    return ours(replace(case, encoder=encoder, width=width, height=height, model=None), "fp32")
+    return run(replace(case, encoder=encoder, width=width, height=height, model=None), "fp32")
 
 
 def transformers(case: Case, precision: str = "fp32") -> Run:
@@ -197,5 +197,6 @@ ROWS = {
     "recon-fp16": Row(partial(ours, precision="fp16"), REDUCED, True, ("cuda",)),
     "recon-openvino": Row(partial(ours_openvino, precision="fp32"), EXACT),
     "recon-openvino-bf16": Row(partial(ours_openvino, precision="bf16"), REDUCED),
-    "recon-lite0": Row(partial(ours_lite, encoder="lite0"), None, False, EVERYWHERE),
+    "recon-lite0": Row(partial(ours_lite, encoder="lite0", run=ours), None, False, EVERYWHERE),
+    "recon-openvino-lite0": Row(partial(ours_lite, encoder="lite0", run=ours_openvino), None),
 }

@@ -123,7 +123,7 @@ class Pictures:
         self._left -= 1
         pixels = side_by_side(sample, outcomes, self._counting)
         if self._for_report:
-            self.kept.append(Picture(pixels, sample.name))
+            self.kept.append(Picture(pixels, f"image {sample.name}"))
         if self._folder is not None:
             name = re.sub(r"[^\w.-]", "_", sample.name)
             png = cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()

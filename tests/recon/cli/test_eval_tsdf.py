@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from box_room import SIZE, write_capture
+from report_rows import report_rows
 from typer.testing import CliRunner
 
 from recon.cli.main import app
@@ -86,7 +87,7 @@ def test_the_report_tells_what_the_json_tells(meshes: tuple[Path, Path], tmp_pat
     page = tmp_path / "report.html"
     result = run(*meshes, "--threshold", "0.1", "--threshold", "0.05", "--seed", "7", "--report", page, "--json")
     assert result.exit_code == 0, result.output
-    values, rows = json.loads(result.stdout), table_rows(page.read_text("utf-8"))
+    values, rows = json.loads(result.stdout), report_rows(page)
     for shares in values["thresholds"]:
         expected = [f"{shares[key]:.4f}" for key in ("precision", "recall", "f_score")]
         assert rows[f"{100 * shares['threshold']:g} cm"] == expected
@@ -98,12 +99,6 @@ def test_the_report_tells_what_the_json_tells(meshes: tuple[Path, Path], tmp_pat
     refused = run(*meshes, "--report", page)
     assert (refused.exit_code, "exists already" in refused.stderr) == (2, True)
     assert run(*meshes, "--report", page, "--overwrite").exit_code == 0
-
-
-def table_rows(page: str) -> dict[str, list[str]]:
-    """Cells of all tables by the name of their row."""
-    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page)
-    return {head: re.findall("<td>(.*?)</td>", cells) for head, cells in rows}
 
 
 def test_the_histogram_of_the_report_is_that_of_all_distances(meshes: tuple[Path, Path], tmp_path: Path) -> None:
