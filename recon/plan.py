@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recon.captures.base import Capture, FrameTable
+from recon.captures.checks import require_poses
 from recon.captures.drive import Drive
 from recon.depth.cache import DepthCache, table_identity
 from recon.depth.placement import placement
@@ -37,11 +38,15 @@ def posed(capture: Capture, settings: Settings, progress: Progress) -> tuple[Cap
             problems += check_drive_poses(drive)
         drive.problems += problems
         return drive, drive.table
-    if settings.cameras is not None or settings.poses == "lidar":
-        raise UsageError(f"{capture.name}: --camera and --poses lidar are for drives, and this is {capture.format}")
+    if settings.camera or settings.poses == "lidar" or settings.sweeps or settings.beyond_lidar:
+        raise UsageError(
+            f"{capture.name}: --camera, --sweeps, --beyond-lidar and --poses lidar are for drives, "
+            f"and this is {capture.format}"
+        )
     if settings.poses == "capture":
         return capture, capture.table
     T_world_camera = poses_from_file(Path(settings.poses), capture.table)
+    require_poses(T_world_camera, settings.poses)
     return capture, dataclasses.replace(capture.table, T_world_camera=T_world_camera)
 
 

@@ -69,7 +69,7 @@ class _CaptureFirst(TyperGroup):
 
 
 def _end_interrupted(error: BaseException) -> None:
-    _say("interrupted; depth that a network has predicted is kept, and the same command takes it up")
+    _say("interrupted; the same command takes up what a network has predicted, if any")
     raise typer.Exit(EXIT_INTERRUPTED) from error
 
 

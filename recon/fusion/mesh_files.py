@@ -1,5 +1,6 @@
 """Meshes as files: PLY, OBJ, glTF binary, STL and OFF."""
 
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     import trimesh
 
 EXTENSIONS = (".ply", ".obj", ".glb", ".stl", ".off")
+HEAD_BYTES = 64 << 10  # in which a header ends, and text of a shape has begun
 FLOAT32_LOSS = 1e-4  # metres; a format of 4-byte floats gets no coordinate that it would move further
-# glTF is y-up by specification: (x, y, z) of a z-up world becomes (x, z, -y).
 T_GLTF_WORLD = {  # glTF is y up
     "z": np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]),
     "-y": np.diag([1.0, -1.0, -1.0, 1.0]),
@@ -98,6 +99,7 @@ def read_shape(path: Path) -> Mesh:
     ) as error:  # fmt: skip
         raise MeshError(f"{path}: cannot be read as a mesh ({error}); give a {' '.join(EXTENSIONS)} file") from error
     vertices = np.array(loaded.vertices, np.float64).reshape(-1, 3)
+    _require_as_told(path, len(vertices))
     if not isinstance(loaded, trimesh.Trimesh):
         return Mesh(vertices, np.zeros((0, 3), np.int32))
     triangles = np.asarray(loaded.faces).reshape(-1, 3)
@@ -146,6 +148,19 @@ def _write_ply(mesh: Mesh, path: Path) -> None:
         file.write("\n".join(header).encode("ascii"))
         file.write(vertices.tobytes())
         file.write(triangles.tobytes())
+
+
+def _require_as_told(path: Path, vertices: int) -> None:
+    """``MeshError`` where a file was read although it is cut short, or is none of a shape at all."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    told = re.search(rb"^element vertex (\d+)\s*$", head, re.MULTILINE) if path.suffix.lower() == ".ply" else None
+    if told and int(told[1]) != vertices:
+        raise MeshError(f"{path}: {vertices:,} of the {int(told[1]):,} vertices that it tells of; write it again")
+    lines = [line for line in head.splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
+    nothing = {".obj": not lines, ".stl": head.lstrip().startswith(b"solid") or head[80:84] == bytes(4)}
+    if not vertices and not nothing.get(path.suffix.lower(), True):
+        raise MeshError(f"{path}: no vertices in {path.stat().st_size:,} bytes, so no shape; write it again")
 
 
 def _write_off(mesh: Mesh, path: Path) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from recon.captures.base import Problem
+from recon.captures.checks import require_poses
 from recon.captures.drive import Drive
-from recon.errors import CaptureError, UsageError
+from recon.errors import CaptureError
 from recon.geometry.trajectory import Trajectory
 from recon.geometry.transforms import invert
 from recon.poses.files import poses_from_file
@@ -30,8 +31,7 @@ def drive_trajectory(drive: Drive, settings: Settings, progress: Progress) -> tu
     front = drive.front
     table = drive.select([front.name]).table
     T_world_camera = poses_from_file(Path(settings.poses), table)
+    require_poses(T_world_camera, settings.poses)
     usable = np.isfinite(T_world_camera).all(axis=(1, 2))
     times, first = np.unique(table.timestamp[usable], return_index=True)
-    if not len(times):
-        raise UsageError(f"{settings.poses}: none of its poses is a rigid motion")
     return Trajectory(times, T_world_camera[usable][first] @ invert(front.T_body_camera)), ()

@@ -10,6 +10,7 @@ from recon.captures.checks import poses_from_matrices, poses_from_quaternions
 from recon.errors import UsageError
 
 MAX_TIME_DIFFERENCE = 0.02  # seconds between a frame and the pose that counts as its own
+MAX_BYTES = 64 << 20  # of the text; ten hours at 10 Hz
 TUM_COLUMNS = 8  # timestamp tx ty tz qx qy qz qw
 KITTI_COLUMNS = 12  # the upper three rows of the matrix, row by row
 
@@ -52,10 +53,16 @@ def _nearest(sorted_times: Float[np.ndarray, " m"], times: Float[np.ndarray, " n
 
 
 def _read_numbers(path: Path) -> Float[np.ndarray, "n k"]:
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; give a TUM or KITTI pose file")
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{path}: {path.stat().st_size:,} bytes, more than any file of poses has")
         lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as text ({error}); give a TUM or KITTI pose file") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); give a TUM or KITTI pose file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not text; give a TUM or KITTI pose file") from error
     rows = []
     for number, line in enumerate(lines, 1):
         words = line.split("#")[0].replace(",", " ").split()

@@ -7,7 +7,7 @@ import pytest
 from recon.errors import MeshError, UsageError
 from recon.fusion import mesh_files
 from recon.fusion.mesh import Mesh, vertex_normals
-from recon.fusion.mesh_files import EXTENSIONS, check_mesh_path, read_mesh, write_mesh
+from recon.fusion.mesh_files import EXTENSIONS, check_mesh_path, read_mesh, read_shape, write_mesh
 
 UTM = np.array([432_123.1234, 120.5, 5_412_345.4321])
 
@@ -156,3 +156,18 @@ def test_the_threshold_of_float32_is_half_its_spacing() -> None:
     triangle = np.array([[0, 1, 2]], np.int32)
     assert mesh_files._fits_float32(Mesh(np.full((3, 3), 2000.0), triangle))
     assert not mesh_files._fits_float32(Mesh(np.full((3, 3), 2050.0), triangle))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("more.ply", b"ply\nformat ascii 1.0\nelement vertex 4000000000\nproperty float x\nproperty float y\n"
+         b"property float z\nend_header\n0 0 0\n1 0 0\n0 1 0\n"),
+        ("words.obj", b"hello\n"),
+        ("noise.stl", bytes(range(1, 250)) * 4),
+    ],
+)  # fmt: skip
+def test_what_is_cut_short_or_no_shape_at_all_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(MeshError, match=name):
+        read_shape(tmp_path / name)
