@@ -41,7 +41,10 @@ KERNELS = {
     "cudnn": SDPBackend.CUDNN_ATTENTION,
     "efficient": SDPBackend.EFFICIENT_ATTENTION,
 }
-ON_CPU = [PEER, "released", "onnxruntime", "openvino", "recon", "recon-bf16", "recon-openvino", "recon-lite0"]
+ON_CPU = [
+    PEER, "released", "onnxruntime", "openvino", "recon", "recon-bf16", "recon-openvino", "recon-openvino-bf16",
+    "recon-lite0", "recon-openvino-lite0",
+]  # fmt: skip
 ON_CUDA = ["transformers-bf16", "released-bf16", "recon-bf16", "recon-bf16-compiled", "recon-fp16", "recon-lite0"]
 PACKAGES = ["torch", "transformers", "onnxruntime", "openvino"]
 

@@ -24,7 +24,7 @@ from drawn_network import draw_architecture, sample
 EXACT = 1e-4  # greatest error of float32, of the prompt's range: the same sums in another order
 REDUCED = 0.02  # rms error of reduced precision, of the depth's standard deviation
 PEERS_REDUCED = 0.05  # the same of peers, which reduce more than we do: enough to know it is the same network
-LITE_FEATURES = 64  # of the decoder behind the compact encoder, as behind ViT-S
+LITE_FEATURES = 48  # of the decoder behind the compact encoder, whose own maps have 16 to 320
 PROMPT_WIDTH = 256  # pixels, ARKit's
 
 Run = Callable[[], Tensor]  # gives depth (b, 1, H, W), metres

@@ -14,8 +14,12 @@ from recon.captures.drive import DriveCamera
 from recon.captures.images import decode_image, picture_size
 from recon.captures.numbered import counted
 from recon.captures.stills import FILES_TRIED, Size, intrinsics_of_pictures
+from recon.captures.text_tables import require_times
 from recon.errors import CaptureError
 from recon.geometry.camera import Camera
+
+MIN_FOCAL = 1.0  # pixels
+MAX_FOCAL_WIDTHS = 100.0  # of the picture
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,13 @@ def picture_camera(files: Files, names: Sequence[str], K: Float[np.ndarray, "3 3
     """The camera at the size of the first picture that can be read; ``CaptureError`` where K cannot be of it."""
     size = first_size(files, names)
     intrinsics = np.array([[K[0, 0], K[1, 1], K[0, 2], K[1, 2]]])
-    if not (np.isfinite(intrinsics).all() and (intrinsics[:, :2] > 0).all()):
-        raise CaptureError(f"{files.path}: focal lengths of {K[0, 0]:g} and {K[1, 1]:g} pixels in the calibration")
+    width = (stated or size)[0]
+    farthest = MAX_FOCAL_WIDTHS * width
+    if not ((np.abs(intrinsics) <= farthest).all() and (intrinsics[:, :2] >= MIN_FOCAL).all()):
+        raise CaptureError(
+            f"{files.path}: the calibration's focal lengths {K[0, 0]:g} and {K[1, 1]:g} and principal point "
+            f"{K[0, 2]:g}, {K[1, 2]:g} cannot be of pictures {width} pixels wide; give pixels"
+        )
     if stated is None:
         fx, fy, cx, cy = intrinsics_of_pictures(intrinsics, size, size, f"{files.path}: {names[0]}")[0].tolist()
         return Camera.from_focal(*size, fx, fy, cx, cy)
@@ -126,6 +135,7 @@ def missing_numbers(numbers: Sequence[int], what: str) -> tuple[Problem, ...]:
     return (Problem(what, sum(count for _, count in holes), "noted", f"frame {holes[0][0]}"),)
 
 
-def times_by_number(times: Float[np.ndarray, " n"]) -> dict[int, float]:
-    """The finite ones by their line, counted from 0."""
+def times_by_number(times: Float[np.ndarray, " n"], where: str) -> dict[int, float]:
+    """The finite ones by their line, counted from 0; ``CaptureError`` where they are no times of frames."""
+    require_times(times, where)
     return {number: time for number, time in enumerate(times.tolist()) if np.isfinite(time)}

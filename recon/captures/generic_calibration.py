@@ -103,7 +103,8 @@ class _Mapping:
 
     def __init__(self, values: object, where: str) -> None:
         if not isinstance(values, Mapping):
-            raise CaptureError(f"{where}: {str(values)[:40]!r} where keys and values are needed")
+            found = "nothing" if values is None else repr(str(values)[:40])
+            raise CaptureError(f"{where}: {found} where keys and values are needed; see the example in docs/drives.md")
         self.values: Mapping[Any, Any] = values
         self.where = where
 
@@ -117,14 +118,18 @@ class _Mapping:
 
     def numbers(self, key: str, counts: tuple[int, ...]) -> Float[np.ndarray, " k"]:
         """Finite numbers of a list, also of a list of rows."""
-        stored = self.values.get(key)
+        needed = " or ".join(map(str, counts)) + (" number is" if counts == (1,) else " numbers are") + " needed"
+        if self.values.get(key) is None:
+            raise CaptureError(f"{self.where}: no {key}; {needed}")
+        stored = self.values[key]
         rows = stored if isinstance(stored, list) else [stored]
         flat = [_number(value) for row in rows for value in (row if isinstance(row, list) else [row])]
         values = np.array(flat, np.float64)
-        if len(flat) not in counts or not np.isfinite(values).all():
-            raise CaptureError(
-                f"{self.where}: {key} is {str(stored)[:60]}; {' or '.join(map(str, counts))} numbers are needed"
-            )
+        if len(flat) not in counts:
+            raise CaptureError(f"{self.where}: {key} is {str(stored)[:60]}; {needed}")
+        if not np.isfinite(values).all():
+            what = "a finite number is" if counts == (1,) else "finite numbers are"
+            raise CaptureError(f"{self.where}: {key} is {str(stored)[:60]}; {what} needed")
         return values
 
     def positive(self, key: str) -> float:

@@ -16,7 +16,7 @@ from recon.captures.generic_calibration import CalibratedCamera, GenericCalibrat
 from recon.captures.generic_series import NANOSECONDS_FROM, PERIOD, Series, frame_number, read_series
 from recon.captures.numbered import counted
 from recon.captures.point_files import decode_points, sweep_points
-from recon.captures.text_tables import number_lines, pose_lines, read_text
+from recon.captures.text_tables import number_lines, pose_lines, read_text, require_times
 from recon.captures.undistortion import Image, undistortion
 from recon.errors import CaptureError
 from recon.geometry.trajectory import Trajectory
@@ -26,8 +26,10 @@ CALIBRATIONS = ("calib.yaml", "calib.yml")
 DEFAULT_POSES = "poses.txt"
 PLAUSIBLE_RANGE = (0.5, 500.0)  # metres, of the median of a sweep
 SWEEPS_TRIED = 3  # for the unit
+SHORTEST_POSE_STEP = 1e-4  # seconds; inertial systems give a thousand poses a second
 TUM_COLUMNS = 8  # t x y z qx qy qz qw
 KITTI_COLUMNS = (12, 16)
+COUNTS_SHOWN = 5
 
 
 class GenericDrive(Drive):
@@ -136,8 +138,10 @@ def _straight(read: Callable[[int], Image], straighten: Callable[[Image], Image]
 def _trajectory(
     files: Files, calibration: GenericCalibration, posed: Series
 ) -> tuple[Trajectory | None, tuple[Problem, ...]]:
-    """The poses at their own times, or at those of the files that they belong to."""
+    """The poses at their own times, or at those of the files that they belong to; None where none is usable."""
     name = posixpath.normpath((calibration.poses_file or DEFAULT_POSES).replace("\\", "/"))
+    if name.startswith(("/", "../")) or name == "..":
+        raise CaptureError(f"{files.path}: calib.yaml, poses_file is {name}; poses_file must lie inside the drive")
     if name not in files.names:
         if calibration.poses_file is not None:
             raise CaptureError(f"{files.path}: no {name}, which calib.yaml names as poses_file")
@@ -148,22 +152,28 @@ def _trajectory(
     if columns == {TUM_COLUMNS}:
         times, T = _tum(lines)
         problems: tuple[Problem, ...] = ()
+        if np.isfinite(times).any():
+            require_times(times, f"{files.path}: {name}", SHORTEST_POSE_STEP)
         _require_common_time(files, name, times, posed)
     elif columns and columns <= {*KITTI_COLUMNS}:
         T = pose_lines(text, name)
         times, problems = _times_of_lines(files, name, len(T), posed)
     else:
-        raise CaptureError(
-            f"{files.path}: {name} has lines of {', '.join(map(str, sorted(columns))) or 'no'} numbers; TUM poses "
-            "have 8 (t x y z qx qy qz qw), KITTI's 12 or 16"
+        what = (
+            f"{name}: lines of {', '.join(map(str, sorted(columns)[:COUNTS_SHOWN])) or 'no'} numbers, so the drive has "
+            "no poses; TUM poses have 8 (t x y z qx qy qz qw), KITTI's 12 or 16"
         )
+        return None, (Problem(what, 1, "noted"),)
     usable = np.isfinite(T).all(axis=(1, 2)) & np.isfinite(times)
     order = np.flatnonzero(usable)[np.argsort(times[usable], kind="stable")]
     order = order[np.diff(times[order], prepend=-np.inf) > 0]
     written = np.array([line is not None for line in lines], bool)
+    if problems:
+        written &= np.isfinite(times)  # the others are counted as lines without a file
     unusable = [f"{name}, line {row + 1}" for row in np.setdiff1d(np.flatnonzero(written), order).tolist()]
     if not len(order):
-        raise CaptureError(f"{files.path}: none of the {len(T)} poses in {name} is usable")
+        what = f"{name}: none of its {len(T)} poses is usable, so the drive has no poses"
+        return None, (*problems, Problem(what, 1, "noted"))
     return Trajectory(times[order], T[order]), (*problems, *counted("pose unusable or repeated", unusable, "dropped"))
 
 

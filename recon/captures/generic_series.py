@@ -10,7 +10,7 @@ import numpy as np
 from recon.captures.archive import Files
 from recon.captures.base import Problem
 from recon.captures.point_files import SUFFIXES
-from recon.captures.text_tables import number_lines, read_text
+from recon.captures.text_tables import number_lines, read_text, require_times
 from recon.errors import CaptureError
 
 PERIOD = 0.1  # seconds, where no times are stored
@@ -109,7 +109,9 @@ def _times(files: Files, names: Sequence[str], count: int) -> tuple[float, ...] 
         raise CaptureError(f"{files.path}: {name} has {len(lines)} lines for {count} files; one for each is needed")
     times = np.array([np.nan if line is None else line[0] for line in lines], np.float64)
     nanoseconds = bool((times[np.isfinite(times)] > NANOSECONDS_FROM).any())
-    return tuple((times * 1e-9 if nanoseconds else times).tolist())
+    times = times * 1e-9 if nanoseconds else times
+    require_times(times, f"{files.path}: {name}")
+    return tuple(times.tolist())
 
 
 def _pictures(files: Files, camera: str, single: bool) -> tuple[str, ...]:

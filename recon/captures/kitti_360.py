@@ -150,7 +150,7 @@ def _times(files: Files, images: str, raw: str, numbers: set[int]) -> tuple[dict
         (f"{raw}/timestamps.txt", CAMERA_AFTER_SWEEP_STAMP),
     ):
         if name in files.names:
-            return times_by_number(times_of_day(read_text(files, name)) + delay), ()
+            return times_by_number(times_of_day(read_text(files, name)) + delay, f"{files.path}: {name}"), ()
     problem = Problem("no timestamps.txt, so ten frames a second are assumed", 1, "noted")
     return {number: number * PERIOD for number in numbers}, (problem,)
 
@@ -169,7 +169,8 @@ def _trajectory(
     poses, damaged = _poses_by_frame(read_text(files, name), name, values)
     numbers, _ = frames_in_time(dict.fromkeys(poses, name), times, "pose")
     if not numbers:
-        raise CaptureError(f"{files.path}: no pose in {name} belongs to a frame; fetch the poses again")
+        what = f"{name}: no pose belongs to a frame, so the drive has no poses; fetch them again"
+        return set(), None, (Problem(what, 1, "noted"),)
     trajectory = Trajectory(
         np.array([times[number] for number in numbers], np.float64),
         np.stack([poses[number] for number in numbers]) @ T_sensor_imu,
@@ -183,7 +184,7 @@ def _poses_by_frame(text: str, name: str, values: int) -> tuple[dict[int, Float[
     damaged = []
     for row, line in enumerate(number_lines(text), 1):
         where = f"{name}, line {row}"
-        if line is None or len(line) != values + 1 or not 0 <= line[0] <= MAX_FRAME or line[0] % 1:
+        if line is None or len(line) != values + 1 or not np.abs(line).max() <= MAX_FRAME or line[0] < 0 or line[0] % 1:
             damaged.append(where)
             continue
         T = np.eye(4)

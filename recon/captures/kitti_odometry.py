@@ -12,7 +12,15 @@ from recon.captures.drive import Drive, DriveCamera, Lidar, RawSweep
 from recon.captures.drive_files import drive_camera, frames_in_time, missing_numbers, times_by_number
 from recon.captures.numbered import counted, numbered_files
 from recon.captures.point_files import KITTI_COLUMNS, decode_points, sweep_points
-from recon.captures.text_tables import keyed_numbers, matrix_3x4, number_lines, pose_lines, read_text, text_above
+from recon.captures.text_tables import (
+    keyed_numbers,
+    matrix_3x4,
+    number_lines,
+    pose_lines,
+    read_text,
+    require_on_vehicle,
+    text_above,
+)
 from recon.errors import CaptureError
 from recon.geometry.trajectory import Trajectory
 from recon.geometry.transforms import invert, rigid
@@ -91,7 +99,9 @@ def camera_offset(P: Float[np.ndarray, " k"] | None, where: str) -> tuple[Float[
     K = matrix[:, :3]
     if not (np.isfinite(matrix).all() and K[0, 0] > 0 and K[1, 1] > 0 and (K[2] == [0, 0, 1]).all()):
         raise CaptureError(f"{where} is no projection of a rectified camera; fetch the calibration again")
-    return K, rigid(np.eye(3), np.linalg.solve(K, matrix[:, 3]))
+    offset = np.linalg.solve(K, matrix[:, 3])
+    require_on_vehicle(offset, where)
+    return K, rigid(np.eye(3), offset)
 
 
 def _sequence(files: Files) -> str | None:
@@ -160,13 +170,14 @@ def _times(
         problem = Problem("no times.txt, so ten frames a second are assumed", 1, "noted")
         return {number: number * PERIOD for numbers in numbered for number in numbers}, (problem,)
     lines = number_lines(read_text(files, name))
-    return times_by_number(np.array([np.nan if line is None else line[0] for line in lines], np.float64)), ()
+    times = np.array([np.nan if line is None else line[0] for line in lines], np.float64)
+    return times_by_number(times, f"{files.path}: {name}"), ()
 
 
 def _trajectory(
     files: Files, folder: str, times: dict[int, float]
 ) -> tuple[set[int], Trajectory | None, tuple[Problem, ...]]:
-    """Numbers of the frames with a pose, and the poses of camera 0 over time; None where there is no file of them."""
+    """Numbers of the frames with a pose, and the poses of camera 0 over time; None where none is usable."""
     text, name, problems = _pose_text(files, folder)
     if text is None:
         return set(), None, problems
@@ -174,7 +185,8 @@ def _trajectory(
     usable = dict.fromkeys(np.flatnonzero(np.isfinite(T).all(axis=(1, 2))).tolist(), name)
     numbers, _ = frames_in_time(usable, times, "pose")
     if not numbers:
-        raise CaptureError(f"{files.path}: none of the {len(T)} poses in {name} is usable; fetch them again")
+        what = f"{name}: none of its {len(T)} poses is usable, so the drive has no poses; fetch them again"
+        return set(), None, (*problems, Problem(what, 1, "noted"))
     damaged = [f"{name}, line {row + 1}" for row in range(len(T)) if row not in usable]
     trajectory = Trajectory(np.array([times[number] for number in numbers], np.float64), T[numbers])
     return set(numbers), trajectory, (*problems, *counted("pose that is no rigid motion", damaged, "dropped"))

@@ -65,6 +65,8 @@ class KittiRaw(Drive):
         trajectory, poses, pose_problems = _trajectory(files, folder, times)
         tracks, track_problems = _tracks(files, folder, calibration, poses, times)
         pictured = cameras[0].index.tolist()
+        stamped = f"{folder}velodyne_points/timestamps.txt" in files.names
+        no_stamps = Problem("no velodyne_points/timestamps.txt, so sweeps have the times of pictures", 1, "noted")
         super().__init__(
             files,
             cameras=cameras,
@@ -77,6 +79,7 @@ class KittiRaw(Drive):
             tracks=tracks,
             problems=(
                 *sweep_problems,
+                *(() if stamped else (no_stamps,)),
                 *camera_problems,
                 *late_problems,
                 *pose_problems,
@@ -182,7 +185,7 @@ def _stamps(files: Files, name: str) -> Times:
     """Seconds by frame number, which is the line; empty lines have none."""
     if name not in files.names:
         raise CaptureError(f"{files.path}: no {name}; fetch the whole drive")
-    return times_by_number(times_of_day(read_text(files, name)))
+    return times_by_number(times_of_day(read_text(files, name)), f"{files.path}: {name}")
 
 
 def _camera_times(files: Files, folder: str) -> Times:
@@ -212,7 +215,8 @@ def _trajectory(
     unstamped = [numbered[number] for number in usable if not abs(delay[number]) <= MAX_DELAY]
     packets = {number: packets[number] for number in usable if abs(delay[number]) <= MAX_DELAY}
     if not packets:
-        raise CaptureError(f"{files.path}: none of the {len(numbered)} navigation packets is usable; fetch them again")
+        what = f"none of the {len(numbered)} navigation packets is usable, so the drive has no poses; fetch them again"
+        return None, {}, (*problems, Problem(what, 1, "noted"))
     poses = imu_poses(packets, delay)
     trajectory = Trajectory(np.array([times[number] for number in poses], np.float64), np.array(list(poses.values())))
     far = counted("navigation packet without a time near its picture's", unstamped, "dropped")

@@ -12,6 +12,10 @@ from recon.captures.checks import poses_from_matrices
 from recon.errors import CaptureError
 
 MAX_TEXT_BYTES = 64 << 20  # poses of an hour at 100 a second have 54 MB
+MAX_SENSOR_METRES = 30.0  # between two sensors of a vehicle
+MAX_NUMBER = 1e9  # of a pose or a calibration's motion
+MAX_SECONDS = 1e11  # since 1970 that would be 3000 years
+STEP_SECONDS = (1e-3, 5.0)  # between frames; milliseconds taken for seconds are far beyond
 
 
 def read_text(files: Files, name: str) -> str:
@@ -60,11 +64,22 @@ def matrix_3x4(numbers: Float[np.ndarray, " k"] | None, where: str) -> Float[np.
 
 
 def rigid_motion(T: Float[np.ndarray, "4 4"], where: str) -> Float[np.ndarray, "4 4"]:
-    """The motion with an exactly orthonormal rotation; ``CaptureError`` where it is not nearly one."""
-    cleaned = poses_from_matrices(T[None], [where])[0]
+    """A sensor's place by another with an exactly orthonormal rotation; ``CaptureError`` where it can be none."""
+    cleaned = poses_from_matrices(_of_moderate_size(T[None]), [where])[0]
     if not np.isfinite(cleaned).all():
         raise CaptureError(f"{where} is no rigid motion; its left three columns must be a rotation")
+    require_on_vehicle(cleaned[:3, 3], where)
     return cleaned
+
+
+def require_on_vehicle(offset: Float[np.ndarray, "3"], where: str) -> None:
+    """Raises ``CaptureError`` for metres between two sensors that are not on one vehicle."""
+    farthest = float(np.abs(offset).max())
+    if not farthest <= MAX_SENSOR_METRES:
+        raise CaptureError(
+            f"{where} places sensors {farthest:g} m apart, more than the {MAX_SENSOR_METRES:g} m of any vehicle; "
+            "give metres"
+        )
 
 
 def number_lines(text: str) -> list[Float[np.ndarray, " k"] | None]:
@@ -80,7 +95,34 @@ def pose_lines(text: str, name: str) -> Float[np.ndarray, "n 4 4"]:
         if numbers is not None and len(numbers) in (12, 16):
             T[row, 3] = (0, 0, 0, 1)
             T[row].flat[: len(numbers)] = numbers
-    return poses_from_matrices(T, [f"{name}, line {row + 1}" for row in range(len(lines))])
+    return poses_from_matrices(_of_moderate_size(T), [f"{name}, line {row + 1}" for row in range(len(lines))])
+
+
+def _of_moderate_size(T: Float[np.ndarray, "n 4 4"]) -> Float[np.ndarray, "n 4 4"]:
+    """NaN for matrices whose squares could overflow."""
+    return np.where((np.abs(T) <= MAX_NUMBER).all(axis=(1, 2), keepdims=True), T, np.nan)
+
+
+def require_times(times: Float[np.ndarray, " n"], where: str, shortest: float = STEP_SECONDS[0]) -> None:
+    """Raises ``CaptureError`` for a list without any time, or one that can hold no seconds.
+
+    Args:
+        shortest: plausible median step, seconds.
+    """
+    known = np.unique(times[np.isfinite(times)])
+    if not len(known):
+        raise CaptureError(f"{where}: none of its {len(times)} lines is a time; fetch or write the file again")
+    if np.abs(known).max() > MAX_SECONDS:
+        raise CaptureError(
+            f"{where}: times up to {known[np.abs(known).argmax()]:g} are no seconds; give seconds, or nanoseconds "
+            "since 1970"
+        )
+    step = float(np.median(np.diff(known))) if len(known) > 1 else shortest
+    if not shortest <= step <= STEP_SECONDS[1]:
+        raise CaptureError(
+            f"{where}: the median step between its times is {step:g} s, outside {shortest:g} to {STEP_SECONDS[1]:g} s; "
+            "give seconds, or nanoseconds since 1970"
+        )
 
 
 def times_of_day(text: str) -> Float[np.ndarray, " n"]:

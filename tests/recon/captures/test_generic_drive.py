@@ -258,19 +258,67 @@ def millimetres(folder: Path, made: MadeStreet) -> None:
         write_sweep(folder / "lidar" / f"{number:06d}.bin", 1000 * made.sweeps[number])
 
 
+def far(folder: Path, made: MadeStreet) -> None:
+    T = made.T_camera_lidar.copy()
+    T[0, 3] = 50e3
+    edit(folder, str(made.T_camera_lidar.ravel().tolist()), str(T.ravel().tolist()))
+
+
+def huge(folder: Path, made: MadeStreet) -> None:
+    edit(folder, str(made.T_camera_lidar.ravel().tolist()), str(["1e300"] * 16))
+
+
+def scale_times(path: Path, factor: float, offset: float = 0.0) -> None:
+    rows = np.loadtxt(path, ndmin=2)
+    rows[:, 0] = factor * rows[:, 0] + offset
+    np.savetxt(path, rows if rows.shape[1] > 1 else rows[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 2 3\n", "lines of 3 numbers, so the drive has no poses"),
+        ("", "lines of no numbers, so the drive has no poses"),
+        ("1e300 " * 12 + "\n", "none of its 1 poses is usable, so the drive has no poses"),
+    ],
+)
+def test_a_broken_file_of_poses_is_noted_and_the_drive_has_none(
+    folder: Path, made: MadeStreet, text: str, words: str
+) -> None:
+    (folder / "poses.txt").write_text(text)
+    with open_capture(folder) as capture:
+        assert capture.trajectory is None
+        assert any(what.startswith(f"poses.txt: {words}") for what in whats(capture))
+        assert_exact(capture, made, poses=False)
+
+
+def test_lines_of_poses_without_a_file_are_counted_once(folder: Path, made: MadeStreet) -> None:
+    more = np.concatenate([made.T_world_lidar, np.repeat(made.T_world_lidar[-1:], 4, axis=0)])
+    (folder / "poses.txt").write_text("\n".join(matrix_lines(T[None]) for T in more))
+    with open_capture(folder) as capture:
+        assert whats(capture) == {"pose line without a file": (4, "noted", "5")}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda folder, made: edit(folder, "T_camera_lidar", "extrinsic"), "'extrinsic' is not known here"),
-        (lambda folder, made: edit(folder, "  width: 320\n", ""), "width is None; 1 numbers are needed"),
+        (lambda folder, made: edit(folder, "  width: 320\n", ""), "no width; 1 number is needed"),
         (lambda folder, made: edit(folder, "width: 320", "width: 1.0e+300"), "no size of pictures"),
         (lambda folder, made: edit(folder, "width: 320", "width: -320"), "width is -320; it must be positive"),
-        (lambda folder, made: edit(folder, "width: 320", f"width: 1{'0' * 400}"), "1 numbers are needed"),
+        (lambda folder, made: edit(folder, "width: 320", f"width: 1{'0' * 400}"), "a finite number is needed"),
+        (lambda folder, made: edit(folder, "width: 320", "width: abc"), "width is abc; a finite number is needed"),
+        (lambda folder, made: edit(folder, "K: [180.0,", "K: [.nan,"), "K is .nan.*; finite numbers are needed"),
+        (
+            lambda folder, made: edit(folder, "K: [180.0,", "K: [1.0e+300,"),
+            "focal lengths 1e.300 and 180 .* 320 pixels",
+        ),
+        (lambda folder, made: edit(folder, "K: [180.0,", "K: [0.5,"), "focal lengths 0.5 and 180"),
         (lambda folder, made: edit(folder, "width: 320", "width: 200"), "320x112, but the picture is 200x112"),
         (lambda folder, made: edit(folder, "K: [180.0,", "K: [0,"), "K is .*fx, fy, cx, cy or their 3x3"),
         (lambda folder, made: edit(folder, "K: [180.0,", "K: ["), "K is .*; 4 or 9 numbers are needed"),
         (lambda folder, made: edit(folder, "pinhole", "[pinhole]"), "model is .'pinhole'.; one of pinhole, opencv"),
-        (lambda folder, made: edit(folder, "pinhole", "fisheye"), "D is None; 4 numbers are needed"),
+        (lambda folder, made: edit(folder, "pinhole", "fisheye"), "no D; 4 numbers are needed"),
         (lambda folder, made: edit(folder, "pinhole", "pinhole\n  D: [0.1, 0]"), "D with model pinhole"),
         (lambda folder, made: edit(folder, "T_camera_lidar: [0.0", "T_camera_lidar: [2.0"), "is no rigid motion"),
         (lambda folder, made: edit(folder, "[0.0, -1.0,", "[0.0, 1.0,"), "mirrors space"),
@@ -284,12 +332,26 @@ def millimetres(folder: Path, made: MadeStreet) -> None:
         (lambda folder, made: (folder / "calib.yaml").write_text("[" * 50_000), "not readable as YAML"),
         (lambda folder, made: (folder / "calib.yaml").write_text("!!python/object/apply:os.getcwd []"), "not readable"),
         (lambda folder, made: (folder / "calib.yaml").write_text("#" * 70_000), "more than any calibration"),
-        (lambda folder, made: (folder / "calib.yaml").write_text(""), "'None' where keys and values"),
+        (lambda folder, made: (folder / "calib.yaml").write_text(""), "calib.yaml: nothing where keys and values"),
+        (far, "calib.yaml: T_camera_lidar places sensors 50000 m apart"),
+        (huge, "calib.yaml: T_camera_lidar is no rigid motion"),
         (lambda folder, made: edit(folder, "camera:", "cameras:"), "above 4 cameras"),
-        (lambda folder, made: edit(folder, "poses_file: poses.txt", "poses_file: ../../x"), "no ../../x, which"),
-        (lambda folder, made: (folder / "poses.txt").write_text("1 2 3\n"), "lines of 3 numbers; TUM poses have 8"),
-        (lambda folder, made: (folder / "poses.txt").write_text(""), "lines of no numbers"),
+        (
+            lambda folder, made: edit(folder, "poses_file: poses.txt", "poses_file: ../../x"),
+            "poses_file must lie inside the drive",
+        ),
         (lambda folder, made: (folder / "times_lidar.txt").write_text("1\n2\n"), "has 2 lines for 5 files"),
+        (
+            lambda folder, made: (folder / "times_lidar.txt").write_text("x\n" * 5),
+            "times_lidar.txt: none of its 5 lines",
+        ),
+        (
+            lambda folder, made: scale_times(folder / "times_images.txt", 1e3),
+            "times_images.txt: the median step .* 100 s",
+        ),
+        (lambda folder, made: scale_times(folder / "times_images.txt", 1e-3), "times_images.txt: .* 0.0001 s, outside"),
+        (lambda folder, made: scale_times(folder / "times_lidar.txt", 1, 1.7e12), "up to 1.7e.12 are no seconds"),
+        (lambda folder, made: scale_times(folder / "poses.txt", 1e3), "poses.txt: the median step"),
         (millimetres, "half of the LiDAR's points lie within"),
     ],
 )

@@ -188,6 +188,41 @@ def test_a_mirrored_pose_is_one_sentence(root: Path) -> None:
         open_capture(root)
 
 
+@pytest.mark.parametrize("text", ["", "nan\n", "1 0 0 0 0 1 0 0 0 0 2 0\n" * FRAMES, "1e300 " * 12])
+def test_poses_of_which_none_is_usable_are_noted_and_the_drive_has_none(root: Path, text: str) -> None:
+    (root / "dataset" / "poses" / "00.txt").write_text(text)
+    with open_capture(root) as capture:
+        assert capture.trajectory is None
+        ((what, (count, _, _)),) = whats(capture).items()
+        assert what.startswith("poses/00.txt: none of its ") and "the drive has no poses" in what
+        assert (count, len(capture)) == (1, FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "none of its 0 lines is a time"),
+        ("x\n" * FRAMES, "none of its 5 lines is a time"),
+        ("0\n100\n200\n300\n400\n", "the median step between its times is 100 s"),
+        ("0\n1e-4\n2e-4\n", "the median step between its times is 0.0001 s"),
+        ("1.7e15\n1.7001e15\n", "are no seconds"),
+    ],
+)
+def test_times_that_can_be_none_of_frames_are_named(sequence: Path, text: str, words: str) -> None:
+    (sequence / "times.txt").write_text(text)
+    with pytest.raises(CaptureError, match=f"times.txt: .*{words}"):
+        open_capture(sequence)
+
+
+def entry(text: str, key: str, place: int, value: float) -> str:
+    """The calibration with another number in one line."""
+    lines = [line.split() for line in text.splitlines()]
+    for words in lines:
+        if words[0] == f"{key}:":
+            words[1 + place] = repr(value)
+    return "\n".join(map(" ".join, lines))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -198,6 +233,10 @@ def test_a_mirrored_pose_is_one_sentence(root: Path) -> None:
             lambda text: "\n".join(line if line[:2] != "Tr" else "Tr: " + "2 " * 12 for line in text.splitlines()),
             "rigid",
         ),
+        (lambda text: entry(text, "Tr", 3, 5e4), "calib.txt, Tr places sensors 50000 m apart"),
+        (lambda text: entry(text, "Tr", 0, 1e300), "calib.txt, Tr is no rigid motion"),
+        (lambda text: entry(text, "P2", 3, 1e7), "calib.txt, P2 places sensors"),
+        (lambda text: entry(text, "P2", 0, 7e300), "focal lengths 7e.300 and .* 320 pixels wide"),
         (lambda text: "", "calib.txt: no Tr, which places the LiDAR; it has no numbers"),
     ],
 )

@@ -140,6 +140,27 @@ def test_sweeps_and_packets_that_are_missing_do_not_shift_the_others(folder: Pat
             np.testing.assert_array_equal(frame.sensor().points, whole[frame.index])
 
 
+def test_without_stamps_of_sweeps_those_of_pictures_are_used_and_it_is_noted(folder: Path) -> None:
+    (folder / "velodyne_points" / "timestamps.txt").unlink()
+    with open_capture(folder) as capture:
+        assert capture.table.has_depth.all()
+        assert list(whats(capture)) == ["no velodyne_points/timestamps.txt, so sweeps have the times of pictures"]
+
+
+def test_stamps_that_are_none_are_named(folder: Path) -> None:
+    (folder / "image_02" / "timestamps.txt").write_text("x\n" * FRAMES)
+    with pytest.raises(CaptureError, match="image_02/timestamps.txt: none of its 5 lines is a time"):
+        open_capture(folder)
+
+
+def test_without_a_usable_packet_the_drive_has_no_poses(folder: Path) -> None:
+    for path in (folder / "oxts" / "data").iterdir():
+        path.write_text("")
+    with open_capture(folder) as capture:
+        assert capture.trajectory is None
+        assert any("so the drive has no poses" in what for what in whats(capture))
+
+
 def test_the_drive_alone_finds_its_calibration_one_level_up(folder: Path) -> None:
     with open_capture(folder) as capture:
         assert (len(capture), capture.name) == (FRAMES, "2011_09_26_drive_0002_sync")

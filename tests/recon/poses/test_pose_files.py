@@ -128,6 +128,10 @@ def test_kitti_poses_of_other_frames_are_one_sentence(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_or_not_text_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(bytes(range(256)))
-    for path in (tmp_path / "none", tmp_path, tmp_path / "binary"):
-        with pytest.raises(UsageError, match="cannot be read as text"):
+    for path, sentence in (
+        (tmp_path / "none", "no such file"),
+        (tmp_path, "no such file"),
+        (tmp_path / "binary", "not text"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
             poses_from_file(path, table([0]))
