@@ -294,9 +294,9 @@ def test_a_broken_file_of_poses_is_noted_and_the_drive_has_none(
 
 def test_lines_of_poses_without_a_file_are_counted_once(folder: Path, made: MadeStreet) -> None:
     more = np.concatenate([made.T_world_lidar, np.repeat(made.T_world_lidar[-1:], 4, axis=0)])
-    (folder / "poses.txt").write_text("\n".join(matrix_lines(T[None]) for T in more))
+    (folder / "poses.txt").write_text(matrix_lines(more))
     with open_capture(folder) as capture:
-        assert whats(capture) == {"pose line without a file": (4, "noted", "5")}
+        assert whats(capture) == {"pose line without a file": (4, "noted", "frame 5")}
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,8 @@ def test_poses_of_which_none_is_usable_are_noted_and_the_drive_has_none(root: Pa
     with open_capture(root) as capture:
         assert capture.trajectory is None
         ((what, (count, _, _)),) = whats(capture).items()
-        assert what.startswith("poses/00.txt: none of its ") and "the drive has no poses" in what
+        assert what.startswith("poses/00.txt: none of its ")
+        assert "the drive has no poses" in what
         assert (count, len(capture)) == (1, FRAMES)
 
 
