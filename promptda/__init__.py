@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from promptda.depth_pro import DepthProArchitecture as DepthProArchitecture
     from promptda.depth_pro import PromptedDepthPro as PromptedDepthPro
     from promptda.foundation import load_foundation as load_foundation
+    from promptda.lite import LiteArchitecture as LiteArchitecture
+    from promptda.lite import LiteDepth as LiteDepth
     from promptda.network import Architecture as Architecture
     from promptda.network import Prediction as Prediction
     from promptda.network import PromptedDepth as PromptedDepth
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Architecture": "promptda.network",
     "DepthProArchitecture": "promptda.depth_pro",
+    "LiteArchitecture": "promptda.lite",
+    "LiteDepth": "promptda.lite",
     "Network": "promptda.checkpoints",
     "Prediction": "promptda.network",
     "PromptedDepth": "promptda.network",
@@ -37,6 +41,8 @@ __all__ = [
     "Architecture",
     "DepthProArchitecture",
     "ExportError",
+    "LiteArchitecture",
+    "LiteDepth",
     "Network",
     "Prediction",
     "PromptedDepth",

@@ -14,6 +14,7 @@ from promptda.depth_pro_files import DEPTH_PRO_FORMS, start_depth_pro
 from promptda.encoders import depth_pro, dinov2
 from promptda.encoders.standardisation import IMAGE_MEAN, IMAGE_STD
 from promptda.errors import WeightsError
+from promptda.lite import LiteArchitecture, LiteDepth
 from promptda.network import Architecture, PromptedDepth
 from promptda.published_forms import FORMS, OURS, PROMPTING, Form, Tensors
 from promptda.tensor_files import KEYS_SHOWN, as_expected, check_fit, read
@@ -21,7 +22,8 @@ from promptda.whole_file import replacing
 
 ARCHITECTURE = "architecture"  # key of our files' metadata
 
-Network = PromptedDepth | PromptedDepthPro
+Network = PromptedDepth | PromptedDepthPro | LiteDepth
+AnyArchitecture = Architecture | DepthProArchitecture | LiteArchitecture
 
 
 def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Network:
@@ -29,7 +31,7 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Networ
 
     The file may be the official ``model.ckpt``, safetensors of ``transformers``' PromptDepthAnything,
     a plain state dict, or what ``save`` wrote; its architecture is read from it. The result is a
-    ``PromptedDepth``, and a ``PromptedDepthPro`` only for a file of one that ``save`` wrote.
+    ``PromptedDepth``, and a ``PromptedDepthPro`` or ``LiteDepth`` only for a file of one that ``save`` wrote.
 
     Raises:
         WeightsError: unknown name, no such file, damaged file, tensors that do not fit, a foundation.
@@ -39,9 +41,22 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Networ
     return _assemble(path, tensors, metadata).to(device).eval()
 
 
-def save(model: Network, path: Path) -> None:
+def build(architecture: AnyArchitecture) -> Network:
+    """A new network of this architecture, with random weights."""
+    if isinstance(architecture, LiteArchitecture):
+        return LiteDepth(architecture)
+    if isinstance(architecture, DepthProArchitecture):
+        return PromptedDepthPro(architecture)
+    return PromptedDepth(architecture)
+
+
+def save(model: Network, path: Path, dtype: torch.dtype = torch.float32) -> None:
     """Write the network as safetensors with its architecture in the metadata, all of the file or none."""
-    tensors = {key: tensor.detach().contiguous() for key, tensor in model.state_dict().items()}
+    state = model.state_dict()
+    tensors = {
+        key: tensor.detach().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
+        for key, tensor in state.items()
+    }
     metadata = {ARCHITECTURE: json.dumps(asdict(model.architecture))}
     with replacing(path) as temporary:
         temporary.touch()
@@ -60,7 +75,7 @@ def _assemble(path: Path, tensors: Tensors, metadata: Mapping[str, str]) -> Netw
     if isinstance(architecture, DepthProArchitecture):
         return start_depth_pro(path, tensors, form, architecture)
     with torch.device("meta"):  # shapes only: no memory and no random numbers for weights about to be replaced
-        model = PromptedDepth(architecture)
+        model = build(architecture)
     expected = model.state_dict()
     check_fit(path, tensors, form.from_ours(expected), architecture.encoder)
     model.load_state_dict(as_expected(form.to_ours(tensors), expected), assign=True)
@@ -89,15 +104,17 @@ def form_of(path: Path, tensors: Tensors, metadata: Mapping[str, str]) -> Form:
     raise WeightsError(f"{path}: not the tensors of a Prompt Depth Anything network, it holds {shown}")
 
 
-def _written(path: Path, metadata: Mapping[str, str]) -> Architecture | DepthProArchitecture | None:
+def _written(path: Path, metadata: Mapping[str, str]) -> AnyArchitecture | None:
     """The architecture in the metadata of a file of ours; None for files of others."""
     if ARCHITECTURE not in metadata:
         return None
     try:
-        fields = json.loads(metadata[ARCHITECTURE])
-        if isinstance(fields, dict) and fields.get("encoder") in depth_pro.SIZES:
-            return DepthProArchitecture(**fields)
-        return Architecture(**fields)
+        written = json.loads(metadata[ARCHITECTURE])
+        if isinstance(written, dict) and written.get("encoder") in depth_pro.SIZES:
+            return DepthProArchitecture(**written)
+        if isinstance(written, dict) and "width" in written:
+            return LiteArchitecture(**written)
+        return Architecture(**written)
     except (ValueError, TypeError, RecursionError) as problem:
         raise WeightsError(f"{path}: unknown architecture {metadata[ARCHITECTURE][:80]} ({problem})") from problem
 

@@ -85,6 +85,25 @@ def normalise_log(
     return fill(unit, known), LogRange(low.masked_fill(nothing, -torch.inf), span)
 
 
+def normalise_centred(
+    prompt: Float[Tensor, "b 1 h w"], valid: Bool[Tensor, "b 1 h w"] | None
+) -> tuple[Float[Tensor, "b 1 h w"], Bool[Tensor, "b 1 h w"], LogRange]:
+    """The prompt's log depth less its median, which pixels of it are known, and the way back.
+
+    Unlike ``normalise_log`` a unit is the same share of the depth before every scene, as the errors of a
+    sensor are. Multiplying the prompt by a number leaves the first as it is.
+    """
+    known = positive_pixels(prompt, valid)
+    log_depth = prompt.where(known, 1).log()
+    ordered = log_depth.masked_fill(~known, torch.inf).flatten(1).sort(dim=1).values
+    middle = (known.sum((1, 2, 3)) - 1).clamp(min=0)[:, None] // 2
+    median = ordered.gather(1, middle)[:, :, None, None]
+    nothing = median.isinf()
+    unit = (log_depth - median.masked_fill(nothing, 0)).where(known, 0)
+    scale = LogRange(median.masked_fill(nothing, -torch.inf), torch.ones_like(median))
+    return fill(unit, known), known, scale
+
+
 def known_pixels(prompt: Float[Tensor, "b 1 h w"], valid: Bool[Tensor, "b 1 h w"] | None) -> Bool[Tensor, "b 1 h w"]:
     """Where the prompt says something: within ``valid``, if there is such, and finite."""
     return prompt.isfinite() if valid is None else prompt.isfinite() & valid

@@ -43,5 +43,5 @@ fi
 pip=".venv/bin/python -m pip --disable-pip-version-check"
 # torch first and by its exact number: any other package asking for it could bring a larger build.
 $pip install -q -c constraints.txt "$(grep '^torch==' constraints.txt)"
-$pip install -q -c constraints.txt -e '.[dev,export,drives,openvino]'
+$pip install -q -c constraints.txt -e '.[dev,export,drives,openvino,train]'
 .venv/bin/recon --help >/dev/null

@@ -1,5 +1,6 @@
 """EfficientNet-Lite (Tan and Le, arXiv:1905.11946; Google's variant without squeeze-and-excitation, 2020)."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -13,6 +14,7 @@ from promptda.encoders.standardisation import restandardise
 from promptda.errors import WeightsError
 
 STEM_CHANNELS = 32
+STEM_STRIDE = 2
 EXPANSION = 6  # of a block's channels inside it, but for the first block
 NORM_EPS = 1e-3
 KERNELS = (3, 3, 5, 3, 5, 5, 3)  # of the seven stages' depthwise convolutions
@@ -36,20 +38,23 @@ SIZES = {
 
 
 class EfficientNetLite(nn.Module):
-    """A compact convolutional encoder; its pyramid lies at strides 4, 8, 16 and 32."""
+    """A compact convolutional encoder; by default its pyramid lies at strides 4, 8, 16 and 32.
 
-    stride = 32
+    ``tapped`` are the stages whose last maps are the pyramid; those after the last of them are left out.
+    """
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, tapped: tuple[int, int, int, int] = TAPPED_STAGES) -> None:
         super().__init__()
-        first, second, third, fourth = (size.channels[stage] for stage in TAPPED_STAGES)
+        first, second, third, fourth = (size.channels[stage] for stage in tapped)
         self.channels = (first, second, third, fourth)
+        stages = tapped[-1] + 1
+        self.stride = STEM_STRIDE * math.prod(STRIDES[:stages])
         self.restandardise = restandardise(mean=127 / 255, std=128 / 255)  # trained on (value - 127) / 128
-        self.stem = ConvNorm(3, STEM_CHANNELS, kernel=3, stride=2)
+        self.stem = ConvNorm(3, STEM_CHANNELS, kernel=3, stride=STEM_STRIDE)
         self.blocks = nn.ModuleList()
-        self.taps = {sum(size.repeats[: stage + 1]) - 1 for stage in TAPPED_STAGES}
+        self.taps = {sum(size.repeats[: stage + 1]) - 1 for stage in tapped}
         entering = STEM_CHANNELS
-        for stage, (kernel, stride) in enumerate(zip(KERNELS, STRIDES, strict=True)):
+        for stage, (kernel, stride) in enumerate(zip(KERNELS[:stages], STRIDES[:stages], strict=True)):
             for repeat in range(size.repeats[stage]):
                 leaving, expansion = size.channels[stage], EXPANSION if stage else 1
                 self.blocks.append(Block(entering, leaving, expansion, kernel, 1 if repeat else stride))

@@ -155,3 +155,12 @@ def test_weights_of_another_network_are_refused_in_one_sentence(lite0: Efficient
     for name, words in (("list", "_conv_stem"), ("text", "not readable"), ("missing", "not readable")):
         with pytest.raises(WeightsError, match=f"{name}.pth: {words}"):
             load_imagenet(EfficientNetLite(SIZES["lite0"]), tmp_path / f"{name}.pth")
+
+
+def test_the_first_stages_alone_are_those_of_the_whole(lite0: EfficientNetLite) -> None:
+    first = EfficientNetLite(SIZES["lite0"], (0, 1, 2, 4)).eval()
+    first.load_state_dict({key: lite0.state_dict()[key] for key in first.state_dict()})
+    assert (first.stride, first.channels) == (16, (16, 24, 40, 112))
+    image = draw_image(64, 64)
+    with torch.no_grad():
+        assert all(torch.equal(a, b) for a, b in zip(first(image)[1:], lite0(image)[:3], strict=True))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from promptda.normalisation import MIN_LOG_SPAN, fill, normalise, normalise_log
+from promptda.normalisation import MIN_LOG_SPAN, fill, normalise, normalise_centred, normalise_log
 
 
 def random_prompt(height: int = 7, width: int = 10, batch: int = 2, seed: int = 0) -> Tensor:
@@ -179,3 +179,11 @@ def test_gradients_through_a_holed_prompt_are_finite_on_the_log_scale() -> None:
     for leaf in (prompt, prediction):
         assert leaf.grad is not None
         assert leaf.grad.isfinite().all()
+
+
+def test_the_median_is_the_origin_and_a_unit_is_a_share_of_depth() -> None:
+    prompt = torch.tensor([0.0, 1.0, 2.0, 4.0]).view(1, 1, 1, 4)
+    unit, known, scale = normalise_centred(prompt, None)
+    assert known.flatten().tolist() == [False, True, True, True]
+    torch.testing.assert_close(unit[..., 1:], torch.tensor([0.5, 1.0, 2.0]).log().view(1, 1, 1, 3))
+    torch.testing.assert_close(scale.to_metres(unit)[..., 1:], prompt[..., 1:])
