@@ -24,6 +24,7 @@ class DepthProArchitecture:
 
     encoder: str = "depth-pro"  # a name of encoders.depth_pro.SIZES
     knows_mask: ClassVar[bool] = True  # as of Architecture
+    knows_trust: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.encoder not in SIZES:

@@ -42,6 +42,7 @@ class LiteArchitecture:
     encoder: str = "lite0"  # a name of encoders.efficientnet.SIZES
     width: int = 48  # channels of the finest level; coarser ones have 4/3, 5/3 and twice as many
     knows_mask: ClassVar[bool] = True  # as of Architecture
+    knows_trust: ClassVar[bool] = True  # its mask may say how far each pixel may be believed
 
     def __post_init__(self) -> None:
         if self.encoder not in SIZES:
@@ -75,19 +76,20 @@ class LiteDepth(nn.Module):
         self,
         image: Float[Tensor, "b 3 H W"],
         prompt: Float[Tensor, "b 1 h w"],
-        valid: Bool[Tensor, "b 1 h w"] | None = None,
+        valid: Bool[Tensor, "b 1 h w"] | Float[Tensor, "b 1 h w"] | None = None,
     ) -> Prediction:
         """Depth at the image's resolution, as ``PromptedDepth.forward``; it may leave the prompt's range.
 
-        Pixels of the prompt that are not positive are unknown too. Depth is 0 (unknown) for a prompt
-        without a known pixel.
+        ``valid`` may also say how far each pixel may be believed, from 0 (ignored) to 1. Pixels of the
+        prompt that are not positive are unknown too. Depth is 0 (unknown) for a prompt without a known pixel.
         """
         height, width = image.shape[-2:]
         if height % self.stride or width % self.stride:
             raise ValueError(f"image is {width}x{height}; both sides must be multiples of {self.stride}")
         with full_precision(image.device):
-            unit, known, scale = normalise_centred(prompt, valid)
-            inputs = prompt_channels(unit, known, (height // CELL, width // CELL))
+            unit, known, scale = normalise_centred(prompt, None if valid is None else valid > 0)
+            trust = known.to(unit.dtype) if valid is None else valid.to(unit.dtype) * known
+            inputs = prompt_channels(unit, trust, (height // CELL, width // CELL))
         image = self.standardise(image)
         detail = F.relu(self.detail(image))
         pyramid = self.encoder(F.avg_pool2d(image, 2))
@@ -104,16 +106,17 @@ class LiteDepth(nn.Module):
 
 
 def prompt_channels(
-    unit: Float[Tensor, "b 1 h w"], known: Bool[Tensor, "b 1 h w"], size: tuple[int, int]
+    unit: Float[Tensor, "b 1 h w"], trust: Float[Tensor, "b 1 h w"], size: tuple[int, int]
 ) -> Float[Tensor, "b 3 H W"]:
-    """What the trunk sees of the prompt, on its own grid: unit depth, its relief, and how much was measured.
+    """What the trunk sees of the prompt, on its own grid: unit depth, its relief, and how far to trust it.
 
     The relief is the difference from the mean around, enlarged: the size of what is to be corrected.
     """
-    channels = torch.cat([unit, known.to(unit.dtype)], dim=1)
-    unit, measured = F.interpolate(channels, size, mode="bilinear", align_corners=False).split(1, dim=1)
+    channels = torch.cat([unit, trust], dim=1)
+    resized = F.interpolate(channels, size, mode="bilinear", align_corners=False)
+    unit, trust = resized[:, :1], resized[:, 1:]
     mean = F.avg_pool2d(unit, RELIEF_WINDOW, stride=1, padding=RELIEF_WINDOW // 2, count_include_pad=False)
-    return torch.cat([unit, RELIEF_GAIN * (unit - mean), measured], dim=1)
+    return torch.cat([unit, RELIEF_GAIN * (unit - mean), trust], dim=1)
 
 
 class PromptPyramid(nn.Module):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -28,6 +29,7 @@ class Architecture:
     prompting: str = "fusion"  # a name of prompting.designs
     normalisation: str = "range"  # "log" lets depth leave the prompt's range
     head: str = "depth"  # "laplace" predicts its uncertainty too
+    knows_trust: ClassVar[bool] = False  # each pixel of the prompt counts or does not
 
     def __post_init__(self) -> None:
         if self.encoder not in encoder_names():

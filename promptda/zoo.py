@@ -1,4 +1,4 @@
-"""Published networks by name, and the file that a name or a path means."""
+"""Networks by name, the one that ships and published ones, and the file that a name or a path means."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,10 @@ NOT_PROMPTED = (
     "a foundation, which takes no prompt; promptda.load_foundation starts training from it, "
     "networks that predict are vits and vitl"
 )
+
+SHIPPED = "lite"  # the network inside this package
+SHIPPED_FILE = Path(__file__).with_name("weights") / "lite.safetensors"
+SHIPPED_LICENCE = "Apache-2.0"
 
 Kind = Literal["network", "foundation"]  # takes a prompt, or is what training starts from
 
@@ -94,12 +98,14 @@ def find(name: str) -> Published | None:
 def locate(name_or_path: str | Path, foundations: bool = False) -> Path:
     """The file of weights that this names: a published name or its repository, a file, or a folder with one.
 
-    A published name wins over a file of that name (write ``./vits`` for the file). A download
+    A name wins over a file of that name (write ``./vits`` for the file). A download
     happens once, into the Hugging Face cache; names of foundations count only with ``foundations``.
 
     Raises:
         WeightsError: nothing has that name, or it is neither cached nor to be had.
     """
+    if str(name_or_path) == SHIPPED:
+        return SHIPPED_FILE
     published = find(str(name_or_path))
     if published is not None:
         if published.kind == "foundation" and not foundations:
@@ -118,7 +124,8 @@ def locate(name_or_path: str | Path, foundations: bool = False) -> Path:
 
 def names(foundations: bool) -> str:
     """The names there are, for a sentence."""
-    return f"the names are {', '.join(p.name for p in PUBLISHED if foundations or p.kind == 'network')}"
+    published = [p.name for p in PUBLISHED if foundations or p.kind == "network"]
+    return f"the names are {', '.join([SHIPPED, *published])}"
 
 
 def cached(published: Published) -> Path | None:

@@ -27,10 +27,15 @@ class Batch:
 
     image: Float[Tensor, "b 3 H W"]  # RGB in 0..1
     prompt: Float[Tensor, "b 1 h w"]  # metres, filled everywhere unless the recipe trains with holes
-    valid: Bool[Tensor, "b 1 h w"]  # where the prompt was measured
+    trust: Float[Tensor, "b 1 h w"]  # how far the prompt may be believed, 0 (not measured) to 1
     target: Float[Tensor, "b 1 H W"]  # true z-depth, metres, 0 = unknown
     pseudo: Float[Tensor, "b 1 H W"]  # what gradients are held against, metres, 0 = unknown; often ``target`` itself
     has_gradient: Bool[Tensor, " b"]  # whether the gradient term counts for this sample (ARKitScenes: L1 only)
+
+    @property
+    def valid(self) -> Bool[Tensor, "b 1 h w"]:
+        """Where the prompt was measured."""
+        return self.trust > 0
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""

@@ -132,10 +132,10 @@ def networks(models: list[str], baselines: list[str], settings: Settings, seed: 
     from recon.evaluation.baselines import TransformersNetwork
     from recon.evaluation.depth_methods import MonocularBaseline, PromptedNetwork
 
-    confidence = 1 if settings.min_confidence is None else settings.min_confidence
     methods: list[DepthMethod] = []
     for name in models:
         predictor = Predictor.load(dataclasses.replace(settings, model=name))
+        confidence = predictor.prompt_confidence if settings.min_confidence is None else settings.min_confidence
         methods.append(PromptedNetwork(name, predictor, confidence))
     for text in baselines:
         name, _, gives = text.partition("=")

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from recon.cli import depth, eval_depth, eval_tsdf, inspect, models, reconstruct
+from recon.cli import depth, eval_depth, eval_tsdf, inspect, models, reconstruct, synth, train
 from recon.errors import ReconError
 
 DEFAULT_COMMAND = "reconstruct"
@@ -100,6 +100,8 @@ app.command("inspect")(inspect.inspect)
 app.command("depth")(depth.depth)
 app.command("eval-depth")(eval_depth.eval_depth)
 app.command("eval-tsdf")(eval_tsdf.eval_tsdf)
+app.command("synth")(synth.synth)
+app.command("train")(train.train)
 app.add_typer(models.models, name="models")
 
 

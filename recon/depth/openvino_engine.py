@@ -44,6 +44,7 @@ class OpenVinoEngine:
         network = converted(model, openvino)
         self.stride = network.stride
         self.fixed_size: int | None = None
+        self.knows_trust = False
         self._knows_mask = network.architecture.knows_mask
         self._normalisation = normalisation_named(network.architecture.normalisation)
         self._core = core
@@ -56,11 +57,11 @@ class OpenVinoEngine:
         self,
         images: UInt8[np.ndarray, "b H W 3"],
         prompts: Float[np.ndarray, "b h w"],
-        valid: Bool[np.ndarray, "b h w"],
+        trust: Float[np.ndarray, "b h w"],
     ) -> Float[np.ndarray, "b H W"]:
         """See ``Engine``. One picture at a time: together they would be no faster and take more memory."""
         try:
-            return np.stack([self._depth(*one) for one in zip(images, prompts, valid, strict=True)])
+            return np.stack([self._depth(*one) for one in zip(images, prompts, trust > 0, strict=True)])
         except (MemoryError, RuntimeError) as error:
             if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY_WORDS):
                 raise OutOfMemory(str(error)) from error

@@ -10,7 +10,7 @@ from promptda import zoo
 from recon.captures.base import SensorDepth
 from recon.depth.engine import Engine, OutOfMemory
 from recon.depth.placement import load_engine, pictures_together, placement
-from recon.errors import CaptureError, ResourceError, UsageError
+from recon.errors import CaptureError, ResourceError
 from recon.geometry.camera import Camera
 from recon.geometry.resampling import resize_depth, resize_image
 from recon.prompts.from_sensor import prompt_from_sensor
@@ -41,18 +41,22 @@ class Predictor:
         self._size = size
         self._native = native
 
+    @property
+    def prompt_confidence(self) -> int:
+        """The least confidence of the sensor's pixels that the network should be shown."""
+        return 0 if self._engine.knows_trust else 1
+
     @classmethod
     def load(cls, settings: Settings) -> "Predictor":
         """The network that the settings name, where and how they say.
 
-        Raises ``WeightsError`` for a network that cannot be had, ``UsageError`` where none is named or its device or
-        engine is not there.
+        Raises ``WeightsError`` for a network that cannot be had, ``UsageError`` where its device or engine is not
+        there.
         """
-        if settings.model is None:
-            raise UsageError("no network is named; give --model NAME (see recon models) or a file of weights")
         place = placement(settings)
-        engine = load_engine(settings.model, place, settings.compile)
-        logger.info("network %s %s", settings.model, place)
+        model = settings.model or zoo.SHIPPED
+        engine = load_engine(model, place, settings.compile)
+        logger.info("network %s %s", model, place)
         return cls(engine, settings.size, settings.resolution == "native", pictures_together(settings, place))
 
     def predict(self, image: UInt8[np.ndarray, "H W 3"], prompt: Prompt) -> Float[np.ndarray, "h w"]:
@@ -96,7 +100,7 @@ class Predictor:
         depth = self._engine.depth(
             np.stack(images),
             np.stack([prompt.depth for prompt in prompts]),
-            np.stack([prompt.valid for prompt in prompts]),
+            np.stack([prompt.trust for prompt in prompts]),
         )
         return list(np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0)))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8
 
 import promptda
 from recon.depth.engine import OutOfMemory
@@ -37,6 +37,7 @@ class TorchEngine:
             raise WeightsError(str(error)) from error
         self.stride = network.stride
         self.fixed_size = network.fixed_size
+        self.knows_trust = network.architecture.knows_trust
         self._device = device
         self._reduced = REDUCED.get(precision)
         # Without the mask where a network knows none: the authors of the released ones advise the filling
@@ -51,7 +52,7 @@ class TorchEngine:
         self,
         images: UInt8[np.ndarray, "b H W 3"],
         prompts: Float[np.ndarray, "b h w"],
-        valid: Bool[np.ndarray, "b h w"],
+        trust: Float[np.ndarray, "b h w"],
     ) -> Float[np.ndarray, "b H W"]:
         """See ``Engine``. Raises ``UsageError`` where ``torch.compile`` cannot work."""
         try:
@@ -62,7 +63,7 @@ class TorchEngine:
             ):
                 # Bytes travel, not floats; and as they lie in the array they are channels-last.
                 image = self._tensor(images).permute(0, 3, 1, 2).float() / 255
-                known = self._tensor(valid)[:, None] if self._knows_mask else None
+                known = self._tensor(trust if self.knows_trust else trust > 0)[:, None] if self._knows_mask else None
                 prediction = self._network(image, self._tensor(prompts)[:, None], known)
                 return prediction.depth[:, 0].float().cpu().numpy()
         except RuntimeError as error:

@@ -16,6 +16,7 @@ MAX_DEPTH = 20.0  # metres; ARKit's guesses end near 16
 # pixel in a thousand at either end, and at least one, widened by a tenth of their value.
 OUTLIER_SHARE = 0.001
 OUTLIER_MARGIN = 1.1
+TRUST = np.array([1 / 3, 2 / 3, 1], np.float32)  # of the sensor's confidence 0, 1 and 2
 FEW_PIXELS = 100  # fewer do not tell what is usual
 
 
@@ -25,7 +26,8 @@ def prompt_from_sensor(sensor: SensorDepth, min_confidence: int = 1, max_depth: 
     valid &= _plausible(sensor.depth, valid)
     if not valid.any():
         return None
-    return Prompt(depth=fill_from_nearest(sensor.depth, valid), valid=valid)
+    level = np.uint8(2) if sensor.confidence is None else sensor.confidence
+    return Prompt(fill_from_nearest(sensor.depth, valid), np.where(valid, TRUST[level], np.float32(0)))
 
 
 def confident_pixels(sensor: SensorDepth, min_confidence: int, max_depth: float) -> Bool[np.ndarray, "h w"]:

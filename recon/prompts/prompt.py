@@ -8,7 +8,12 @@ from jaxtyping import Bool, Float
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """Depth filled everywhere, and where it was measured."""
+    """Depth filled everywhere, and how far each pixel may be believed."""
 
     depth: Float[np.ndarray, "h w"]  # float32 metres, positive and finite everywhere
-    valid: Bool[np.ndarray, "h w"]  # True where the sensor measured it
+    trust: Float[np.ndarray, "h w"]  # float32, how far it may be believed: 0 where nothing was measured, to 1
+
+    @property
+    def valid(self) -> Bool[np.ndarray, "h w"]:
+        """True where the sensor measured it."""
+        return self.trust > 0

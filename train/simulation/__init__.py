@@ -1,0 +1,1 @@
+"""Depth sensors simulated from true depth, so that a network learns to correct them."""

@@ -1,0 +1,1 @@
+"""Furniture, fittings, people, vehicles and plants, each built at random from primitives."""
