@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from promptda.encoders.dinov2 import GRID_OFFSET, NATIVE_GRID, VisionTransformer
 from promptda.errors import ExportError
+from promptda.lite import LiteDepth
 from promptda.network import PromptedDepth
 from promptda.whole_file import replacing
 
@@ -41,7 +42,7 @@ class Agreement:
     spread: float  # standard deviation of the depth over the prompt's range; near 0 the errors prove nothing
 
 
-def to_onnx(model: PromptedDepth, path: Path, half: bool = False) -> Agreement:
+def to_onnx(model: PromptedDepth | LiteDepth, path: Path, half: bool = False) -> Agreement:
     """Write one file that maps ``image`` (b, 3, H, W) and ``prompt`` (b, 1, h, w) to ``depth`` (b, 1, H, W).
 
     All are float32, as in ``PromptedDepth.forward``; H and W are any multiples of the stride, b, h and w
@@ -78,7 +79,7 @@ def to_onnx(model: PromptedDepth, path: Path, half: bool = False) -> Agreement:
 class _Exported(nn.Module):
     """The network with plain tensors in and out."""
 
-    def __init__(self, model: PromptedDepth, dtype: torch.dtype) -> None:
+    def __init__(self, model: PromptedDepth | LiteDepth, dtype: torch.dtype) -> None:
         super().__init__()
         self.model = model
         self.dtype = dtype
@@ -89,7 +90,7 @@ class _Exported(nn.Module):
         return (depth,) if prediction.uncertainty is None else (depth, prediction.uncertainty.float())
 
 
-def _write(model: PromptedDepth, path: Path, half: bool) -> None:
+def _write(model: PromptedDepth | LiteDepth, path: Path, half: bool) -> None:
     stride = model.stride
     image = torch.zeros(2, 3, 3 * stride, 5 * stride)  # sizes of 1 would be taken for fixed
     prompt = torch.ones(2, 1, GREATEST_PROMPT, GREATEST_PROMPT - 1)
@@ -191,7 +192,7 @@ def _cubic(distance: Float[Tensor, "side taps"], a: float) -> Float[Tensor, "sid
     return torch.where(d <= 1, near, torch.where(d < 2, far, 0.0))
 
 
-def _compare(model: PromptedDepth, path: Path) -> Agreement:
+def _compare(model: PromptedDepth | LiteDepth, path: Path) -> Agreement:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

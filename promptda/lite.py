@@ -100,7 +100,8 @@ class LiteDepth(nn.Module):
             features = level(torch.cat([taps, embedding], dim=1), features)
         assert features is not None
         with full_precision(image.device):
-            outputs = self.head(torch.cat([features, detail], dim=1).to(unit.dtype), inputs[:, :1])
+            whole = self.head.hidden.weight.dtype
+            outputs = self.head(torch.cat([features, detail], dim=1).to(whole), inputs[:, :1].to(whole)).to(unit.dtype)
             unit_depth, uncertainty = outputs[:, :1], outputs[:, 1:]
             return Prediction(scale.to_metres(unit_depth), uncertainty)
 

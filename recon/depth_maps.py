@@ -19,7 +19,7 @@ from recon.fates import Fates
 from recon.geometry.camera import Camera
 from recon.geometry.resampling import resize_depth, resize_image
 from recon.keyframes import choose_windows
-from recon.plan import confidence, depth_of_frames, depth_source, max_depth, posed, run_metrics
+from recon.plan import confidence, decided, depth_of_frames, depth_source, max_depth, posed, run_metrics
 from recon.run_folder import CAMERAS, RunFolder, frame_stem
 from recon.settings import Settings
 from recon.stages import DepthView, sensor_samples, surviving
@@ -47,6 +47,7 @@ def write_depth_maps(
     Maps of an earlier run in the same folder are removed first. Returns the run's metrics. Raises a
     ``ReconError`` whose sentence says what a person can do.
     """
+    settings = decided(settings, capture.table)
     capture, table = posed(capture, settings, progress)
     fates = Fates(table)
     windows = choose_windows(table, settings, fates)

@@ -27,7 +27,7 @@ from recon.geometry.camera import Camera
 from recon.keyframes import choose_windows
 from recon.memory import available_memory, peak_memory_mb
 from recon.moving_objects import Moved, without_moving
-from recon.plan import confidence, depth_of_frames, depth_source, max_depth, posed, run_metrics
+from recon.plan import confidence, decided, depth_of_frames, depth_source, max_depth, posed, run_metrics
 from recon.report.depth_looks import DepthLooks
 from recon.report.html import write_report
 from recon.report.preview import render_preview
@@ -79,6 +79,7 @@ def reconstruct(
     """
     out = Path(out)
     check_mesh_path(out)
+    settings = decided(settings, capture.table)
     capture, table = posed(capture, settings, progress)
     require_fitting_poses(capture, table)
     farthest = max_depth(settings, table)

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from promptda.zoo import SHIPPED
 from recon.captures.base import Capture, FrameTable
 from recon.captures.checks import require_poses
 from recon.captures.drive import Drive
@@ -23,10 +24,23 @@ from recon.stages import DepthView, Lost, MeasuredDepth, PredictedDepth, decode,
 from recon.stream import Progress, Stopwatch, Stream, ahead, counted
 from recon.surroundings import surroundings
 
-PROMPT_CONFIDENCE = 1  # of depth that prompts the network
+SURE_CONFIDENCE = 1  # of depth beside a network's
 FRAMES_AHEAD = 2  # frames that wait between two stages; an image has 8 MB, 36 MB at 4K
 
 DepthSource = MeasuredDepth | PredictedDepth
+
+
+def decided(settings: Settings, table: FrameTable) -> Settings:
+    """With depth from ``sensor`` or ``model``, and with a network named where it is the latter.
+
+    Drives keep their LiDAR's own depth unless a network is named: the one that ships knows rooms.
+    """
+    depth = settings.depth
+    if depth == "auto":
+        pictured = bool((table.has_image & table.has_depth).any()) and not table.on_vehicle
+        depth = "model" if settings.model is not None or pictured else "sensor"
+    model = (settings.model or SHIPPED) if depth == "model" else settings.model
+    return dataclasses.replace(settings, depth=depth, model=model)
 
 
 def posed(capture: Capture, settings: Settings, progress: Progress) -> tuple[Capture, FrameTable]:
@@ -51,10 +65,10 @@ def posed(capture: Capture, settings: Settings, progress: Progress) -> tuple[Cap
 
 
 def confidence(settings: Settings, table: FrameTable) -> int:
-    """The least confidence of the sensor's depth that counts, in what is fused or in what prompts the network."""
+    """The least confidence of the sensor's depth that counts as sure."""
     if settings.min_confidence is not None:
         return settings.min_confidence
-    return PROMPT_CONFIDENCE if settings.uses_model else surroundings(table).fused_confidence
+    return SURE_CONFIDENCE if settings.uses_model else surroundings(table).fused_confidence
 
 
 def max_depth(settings: Settings, table: FrameTable) -> float:
@@ -74,6 +88,7 @@ def depth_source(settings: Settings, capture: Capture, cache_folder: Path | None
     if settings.model is None or not settings.uses_model:
         return measured
     predictor = Predictor.load(settings)
+    least = predictor.prompt_confidence if settings.min_confidence is None else settings.min_confidence
     cache = None
     if cache_folder is not None:
         place = placement(settings)
@@ -84,12 +99,11 @@ def depth_source(settings: Settings, capture: Capture, cache_folder: Path | None
             "engine": place.engine,
             "precision": place.precision,
             "resolution": settings.resolution,
-            "prompt_confidence": confidence(settings, capture.table),
+            "prompt_confidence": least,
             "sweeps": settings.sweeps,
             "beyond_lidar": settings.beyond_lidar,
         }
         cache = DepthCache(cache_folder, key, keep=resume)
-    least = confidence(settings, capture.table)
     return PredictedDepth(predictor, cache, least, usual.prompt_depth, settings.beyond_lidar, measured)
 
 

@@ -26,8 +26,9 @@ class Settings:
     None stands for a choice that the reconstruction makes from the capture and reports.
     """
 
-    depth: str = "auto"  # sensor, model, or auto: model where one is named
-    model: str | None = None  # a name that `promptda.load` knows, or a file of weights
+    # sensor, model, or auto: model where one is named or a phone made pictures, else sensor
+    depth: str = "auto"
+    model: str | None = None  # a name that `promptda.load` knows, or a file of weights; None: the one that ships
     device: str = "auto"  # auto, cpu, cuda, cuda:N, mps
     resolution: str = "auto"  # of predicted depth: auto (long side 1008), native, or WxH in pixels
     engine: str = "torch"  # torch or openvino: what runs the network
@@ -56,10 +57,6 @@ class Settings:
 
     def __post_init__(self) -> None:
         _require(self.depth in ("auto", "model", "sensor"), "depth", self.depth, "auto, model or sensor")
-        _require(
-            self.depth != "model" or self.model is not None,
-            "model", "not named", "a network's name (see recon models) or a file of weights, as none ships yet",
-        )  # fmt: skip
         _require(
             re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device) is not None,
             "device", self.device, "auto, cpu, cuda, cuda:N or mps",
@@ -110,8 +107,8 @@ class Settings:
 
     @property
     def uses_model(self) -> bool:
-        """Whether depth is predicted."""
-        return self.depth == "model" or (self.depth == "auto" and self.model is not None)
+        """Whether depth is predicted; of settings that ``plan.decided`` has seen."""
+        return self.depth == "model"
 
     @property
     def cameras(self) -> list[str] | None:

@@ -20,8 +20,16 @@ MAY_IMPORT = {
     "recon.captures": ("recon.captures", "recon.geometry", "recon.errors", "recon.atomic"),
     "recon.geometry": ("recon.geometry",),
     "recon.prompts": ("recon.prompts", "recon.geometry", "recon.captures.base", "recon.errors"),
-    "train": ("promptda", "train", "recon.geometry", "recon.captures", "recon.prompts", "recon.evaluation",
-              "recon.errors", "recon.atomic"),
+    "train": (
+        "promptda",
+        "train",
+        "recon.geometry",
+        "recon.captures",
+        "recon.prompts",
+        "recon.evaluation",
+        "recon.errors",
+        "recon.atomic",
+    ),
 }
 OPEN3D_LIVES_IN = (
     "recon.fusion", "recon.evaluation", "recon.report.preview", "recon.poses", "train.pseudo", "train.synthetic",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,15 +19,16 @@ from train.averaging import Average
 
 WEIGHTS, AVERAGE, OPTIMISER = "weights/", "average/", "optimiser/"
 WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
+WHOLE_EVERYWHERE = StateDictOptions(full_state_dict=True)  # in every process
 
 
 def gather(network: nn.Module, optimiser: torch.optim.Optimizer, average: Average | None) -> dict[str, Tensor]:
     """Everything that a step changes. Every process must call it; the first one gets the tensors."""
-    tensors = {WEIGHTS + name: tensor.clone() for name, tensor in get_model_state_dict(network, options=WHOLE).items()}
+    tensors = {WEIGHTS + name: tensor for name, tensor in gather_delivered(network, None).items()}
     if average is not None:
         tensors |= {AVERAGE + name: tensor for name, tensor in gather_delivered(network, average).items()}
-    states = get_optimizer_state_dict(network, optimiser, options=WHOLE)["state"]
-    for parameter, values in states.items():
+    states: Any = get_optimizer_state_dict(network, optimiser, options=WHOLE)
+    for parameter, values in states.get("state", {}).items():  # of the first process alone
         tensors |= {f"{OPTIMISER}{name}/{parameter}": value for name, value in values.items()}
     return tensors
 
@@ -34,7 +36,8 @@ def gather(network: nn.Module, optimiser: torch.optim.Optimizer, average: Averag
 def gather_delivered(network: nn.Module, average: Average | None) -> dict[str, Tensor]:
     """The weights that a run delivers: the average where there is one."""
     with average.in_place() if average is not None else nullcontext():
-        return {name: tensor.clone() for name, tensor in get_model_state_dict(network, options=WHOLE).items()}
+        weights: Any = get_model_state_dict(network, options=WHOLE)
+        return {name: tensor.clone() for name, tensor in weights.items()}
 
 
 def restore(
@@ -46,25 +49,26 @@ def restore(
         UsageError: a tensor is missing or has another shape.
     """
     if average is not None:
-        set_model_state_dict(network, _part(tensors, AVERAGE, network.state_dict()), options=WHOLE)
+        _put(tensors, AVERAGE, network)
         average.restart()
-    set_model_state_dict(network, _part(tensors, WEIGHTS, network.state_dict()), options=WHOLE)
-    present = get_optimizer_state_dict(network, optimiser, options=WHOLE)
+    _put(tensors, WEIGHTS, network)
+    present: Any = get_optimizer_state_dict(network, optimiser, options=WHOLE_EVERYWHERE)
     for parameter, values in present["state"].items():
         for name, value in values.items():
             values[name] = _fitting(tensors, f"{OPTIMISER}{name}/{parameter}", value)
-    set_optimizer_state_dict(network, optimiser, present, options=WHOLE)
+    set_optimizer_state_dict(network, optimiser, present, options=WHOLE_EVERYWHERE)
 
 
 def restore_weights(tensors: Mapping[str, Tensor], network: nn.Module, average: Average | None) -> None:
     """Puts back the weights alone, from which a stage starts afresh."""
-    set_model_state_dict(network, _part(tensors, WEIGHTS, network.state_dict()), options=WHOLE)
+    _put(tensors, WEIGHTS, network)
     if average is not None:
         average.restart()
 
 
-def _part(tensors: Mapping[str, Tensor], prefix: str, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: _fitting(tensors, prefix + name, tensor) for name, tensor in expected.items()}
+def _put(tensors: Mapping[str, Tensor], prefix: str, network: nn.Module) -> None:
+    weights: Any = {name: _fitting(tensors, prefix + name, tensor) for name, tensor in network.state_dict().items()}
+    set_model_state_dict(network, weights, options=WHOLE_EVERYWHERE)
 
 
 def _fitting(tensors: Mapping[str, Tensor], name: str, expected: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from train.sample import Batch
 BatchesOf = Callable[[int, int, int], Iterable[Batch]]  # of the first step, the rank and the number of ranks
 
 
-class Training(pl.LightningModule):
+class Training(pl.LightningModule):  # type: ignore[misc]  # Lightning is not always installed
     """One stage of a recipe: the warm-up, or what follows it."""
 
     def __init__(self, network: Network, recipe: Recipe, is_warm_up: bool, step: int, batches: BatchesOf) -> None:
@@ -41,6 +41,7 @@ class Training(pl.LightningModule):
         if not isinstance(network, LiteDepth):
             # Without effect until trained: frozen, it keeps the prompt out and leaves its range.
             network.prompting.requires_grad_(self.prompted)
+        self.train()  # Lightning leaves every part in the mode that it finds
 
     def configure_model(self) -> None:
         """Where the strategy says so, each device keeps a part of every tensor (FSDP2).

@@ -24,6 +24,7 @@ class Losses:
     total: Float[Tensor, ""]
     distance: Float[Tensor, ""]  # the part that asks for the depth itself
     gradient: Float[Tensor, ""]  # the part that asks for its steps, before its weight
+    likelihood: Float[Tensor, ""]  # the part that asks for the uncertainty, before its weight
 
 
 def losses(prediction: Prediction, batch: Batch, loss: Loss) -> Losses:
@@ -44,27 +45,35 @@ def losses(prediction: Prediction, batch: Batch, loss: Loss) -> Losses:
             span = prompt_range(batch)
             usable = (span > LEAST_RANGE).flatten()
             unit = span.where(span > LEAST_RANGE, 1)
-        if loss.distance == "laplace":
-            assert prediction.uncertainty is not None  # a recipe says so
-            counted = known.flatten(1).any(dim=1)
-            # An image without truth would give NaN, whose gradient no `where` stops: it is shown a right guess.
-            shown = known | ~counted[:, None, None, None]
-            right, truth = depth.where(known, 1), batch.target.where(known, 1)
-            distance = laplace_negative_log_likelihood(right, prediction.uncertainty.float(), truth, shown)
-        else:
-            distance, counted = masked_l1(_in(loss, depth, known), _in(loss, batch.target, known), known)
+        distance, counted = masked_l1(_in(loss, depth, known), _in(loss, batch.target, known), known)
+        likelihood = _likelihood(prediction, batch.target, known) if loss.likelihood else torch.zeros_like(distance)
         if loss.gradient:
             error = _in(loss, depth, pseudo_known) - _in(loss, batch.pseudo, pseudo_known)
             gradient, has_steps = masked_gradient(error, pseudo_known, loss.scales)
         else:
             gradient, has_steps = torch.zeros_like(distance), torch.zeros_like(counted)
-        divisor = unit.flatten() if loss.distance == "l1" else torch.ones_like(distance)
         counted, has_steps = counted & usable, has_steps & usable & batch.has_gradient
-        distance = (distance / divisor).where(counted, 0)
-        gradient = (gradient / divisor).where(has_steps, 0)
         pictures = (counted | has_steps).sum().clamp(min=1)
-        distance, gradient = distance.sum() / pictures, gradient.sum() / pictures
-        return Losses(distance + loss.gradient * gradient, distance.detach(), gradient.detach())
+        distance = (distance / unit.flatten()).where(counted, 0).sum() / pictures
+        gradient = (gradient / unit.flatten()).where(has_steps, 0).sum() / pictures
+        likelihood = likelihood.where(counted, 0).sum() / pictures
+        total = distance + loss.gradient * gradient + loss.likelihood * likelihood
+        return Losses(total, distance.detach(), gradient.detach(), likelihood.detach())
+
+
+def _likelihood(
+    prediction: Prediction, target: Float[Tensor, "b 1 h w"], known: Bool[Tensor, "b 1 h w"]
+) -> Float[Tensor, " b"]:
+    """The negative log likelihood of each picture's truth, which trains the uncertainty and nothing else.
+
+    The depth of a likelihood learns least where most is unsure: its gradient is divided by the uncertainty, and
+    edges stay blurred (Seitzer et al., arXiv:2203.09168, sec. 3, whose remedy with beta = 1 this is).
+    """
+    assert prediction.uncertainty is not None  # a recipe says so
+    # An image without truth would give NaN, whose gradient no `where` stops: it is shown a right guess.
+    shown = known | ~known.flatten(1).any(dim=1)[:, None, None, None]
+    depth, truth = prediction.depth.detach().float().where(known, 1), target.where(known, 1)
+    return laplace_negative_log_likelihood(depth, prediction.uncertainty.float(), truth, shown)
 
 
 def masked_l1(

@@ -94,11 +94,13 @@ def _run_stage(
     trainer = _trainer(job, training)
     journal = Journal(job.out / "tensorboard", step) if trainer.is_global_zero else None
     held_out = order(job, job.held_out, is_held_out=True) if job.held_out is not None else None
-    trainer.callbacks.append(Watch(job.out, job.pace, stop, record, journal, held_out, state, tell))  # type: ignore[attr-defined]
+    trainer.callbacks.append(Watch(job.out, job.pace, stop, record, journal, held_out, state, tell))
     try:
         with warnings.catch_warnings():
             # Lightning 2.6 asks torch in a way that torch 2.13 will give up.
             warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")
+            # The statistics of a pretrained encoder stay as they are on purpose.
+            warnings.filterwarnings("ignore", "Found .* module.* in eval mode at the start of training")
             trainer.fit(training)
     except SystemExit as error:  # Lightning's answer to a second Ctrl-C
         raise KeyboardInterrupt from error
@@ -165,7 +167,7 @@ def order(job: Job, mixture: Mixture, is_held_out: bool = False) -> Order:
             max_prompt_depth=pictures.farthest,
             min_confidence=0 if job.recipe.architecture.knows_trust else 1,
         ),
-        shapes=tuple(BatchShape((rows, columns), tuple(prompt)) for rows, columns, *prompt in pictures.shapes),
+        shapes=tuple(BatchShape((rows, columns), (h, w)) for rows, columns, h, w in pictures.shapes),
         batch_size=pictures.batch_size,
         seed=job.seed,
     )

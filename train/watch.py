@@ -101,7 +101,7 @@ class Record:
         write_bytes(path, (json.dumps(values, indent=1) + "\n").encode())
 
 
-class Watch(pl.Callback):
+class Watch(pl.Callback):  # type: ignore[misc]  # Lightning is not always installed
     """Looks after one stage of a run."""
 
     def __init__(
@@ -157,6 +157,7 @@ class Watch(pl.Callback):
                 "loss": training.losses.total,
                 "distance": training.losses.distance,
                 "gradient": training.losses.gradient,
+                "likelihood": training.losses.likelihood,
                 "gradient_norm": training.gradient_norm,
             }
         )
@@ -171,7 +172,7 @@ class Watch(pl.Callback):
         self._record.history.append({"step": float(training.step), **told})
         if self._journal is not None:
             self._journal.numbers("train", told, training.step)
-            self._tell("step", {"step": training.step, "steps": training.recipe.total_steps, **told})
+            self._tell("step", {"step": float(training.step), "steps": float(training.recipe.total_steps), **told})
         self._noted, self._noted_step = now, training.step
 
     def _validate(self, trainer: pl.Trainer, training: Training, held_out: Order) -> None:
@@ -193,7 +194,7 @@ class Watch(pl.Callback):
         self._record.validation.append({"step": float(training.step), **found})
         if self._journal is not None:
             self._journal.numbers("validation", found, training.step)
-            self._tell("validation", {"step": training.step, **found})
+            self._tell("validation", {"step": float(training.step), **found})
         self._noted, self._noted_step = time.monotonic(), training.step
 
     def _save(self, trainer: pl.Trainer, training: Training) -> None:

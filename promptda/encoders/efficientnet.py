@@ -110,7 +110,8 @@ class ConvNorm(nn.Module):
         return self.convolve(x, self.conv.weight * scale.view(-1, 1, 1, 1), bias)
 
     def convolve(self, x: Float[Tensor, "b c h w"], weight: Tensor, bias: Tensor | None) -> Tensor:
-        weight = F.pad(weight, (self.shift, 0, self.shift, 0))
+        if self.shift:
+            weight = F.pad(weight, (self.shift, 0, self.shift, 0))
         return F.conv2d(x, weight, bias, self.conv.stride, self.conv.padding, groups=self.conv.groups)
 
 

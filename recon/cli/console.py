@@ -152,11 +152,13 @@ def downloads(silent: bool) -> Iterator[None]:
 def announce(settings: Settings) -> None:
     """Whose depth it will be, in a line; ``UsageError`` for a device that is not there."""
     if not settings.uses_model:
-        err.print("depth: the sensor's own; a network's is --depth model --model NAME (see recon models)")
-    else:
-        from recon.depth.placement import placement  # which loads torch
+        err.print("depth: the sensor's own; a network's is --depth model (see recon models)")
+        return
+    from promptda.zoo import SHIPPED
+    from recon.depth.placement import placement  # which loads torch
 
-        err.print(f"depth: by the network {settings.model}, {placement(settings)}", markup=False)
+    larger = "; larger ones are --model NAME (see recon models)" if settings.model == SHIPPED else ""
+    err.print(f"depth: by the network {settings.model}, {placement(settings)}{larger}", markup=False)
 
 
 def print_table(title: str, rows: list[tuple[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """``recon depth``: depth maps of a capture, or of one picture with its coarse depth."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,8 +68,13 @@ def depth(
     if prompt is not None:
         if video or file_format is not None:
             raise UsageError("--video and --format are for captures; one picture's format is the extension of --out")
+        if settings.depth == "sensor":
+            raise UsageError("--depth sensor goes with captures; depth of one picture is a network's")
+        from promptda.zoo import SHIPPED
+
         with console.verbose_log(verbose), console.downloads(silent):
-            if not silent and settings.uses_model:
+            settings = dataclasses.replace(settings, depth="model", model=settings.model or SHIPPED)
+            if not silent:
                 console.announce(settings)
             written = _one_picture(capture, prompt, out, settings, overwrite)
         if as_json:
@@ -86,6 +92,7 @@ def depth(
 
     import recon
     from recon.depth_maps import holds_finished_run, write_depth_maps
+    from recon.plan import decided
 
     if not overwrite and holds_finished_run(out):
         raise UsageError(f"{out}: not empty; give --overwrite or another --out")
@@ -98,7 +105,7 @@ def depth(
         console.progress(silent) as tell,
     ):
         if not silent:
-            console.announce(settings)
+            console.announce(decided(settings, opened.table))
         metrics = write_depth_maps(opened, settings, out, chosen, video, tell)  # type: ignore[arg-type]
     if as_json:
         console.print_json(metrics)
@@ -116,9 +123,6 @@ def _one_picture(picture: Path, prompt: Path, out: Path, settings: Settings, ove
         raise UsageError(f"{out.parent}: no such folder; make it or give another --out")
     if not picture.is_file() or picture.suffix.lower() not in PICTURES:
         raise UsageError(f"{picture}: no picture; --prompt goes with one picture, a .jpg or .png")
-    if settings.depth == "sensor":
-        raise UsageError("--depth sensor goes with captures; depth of one picture is a network's, named by --model")
-
     from recon.captures.images import decode_image
     from recon.depth.depth_io import read_depth, write_depth
     from recon.depth.predictor import Predictor, predict_depth

@@ -69,7 +69,7 @@ class _CaptureFirst(TyperGroup):
 
 
 def _end_interrupted(error: BaseException) -> None:
-    _say("interrupted; the same command takes up what a network has predicted, if any")
+    _say("interrupted; the same command takes up what was finished, if any")
     raise typer.Exit(EXIT_INTERRUPTED) from error
 
 

@@ -41,12 +41,18 @@ def list_models(as_json: options.Json = False) -> None:
     from promptda import zoo
 
     rows = [(published, zoo.cached(published)) for published in zoo.PUBLISHED]
+    size_mb = round(zoo.SHIPPED_FILE.stat().st_size / 1e6)
     if as_json:
-        console.print_json({"models": [_facts(published, cached) for published, cached in rows]})
+        shipped = {
+            "name": zoo.SHIPPED, "kind": "network", "repository": None, "file": zoo.SHIPPED_FILE.name,
+            "size_mb": size_mb, "licence": zoo.SHIPPED_LICENCE, "cached": str(zoo.SHIPPED_FILE),
+        }  # fmt: skip
+        console.print_json({"models": [shipped, *(_facts(published, cached) for published, cached in rows)]})
         return
     grid = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("name", "kind", "MB", "cached", "licence"):
         grid.add_column(column, justify="right" if column == "MB" else "left", no_wrap=column == "name")
+    grid.add_row(zoo.SHIPPED, "network", str(size_mb), "ships", zoo.SHIPPED_LICENCE)
     for published, cached in rows:
         here = "yes" if cached else "no"
         grid.add_row(published.name, published.kind, str(published.size_mb), here, published.licence)
@@ -138,7 +144,7 @@ def export(
 
     with _in_our_words():
         network = promptda.load(source)
-        if not isinstance(network, promptda.PromptedDepth):
+        if isinstance(network, promptda.PromptedDepthPro):
             raise UsageError(f"{source}: a prompted Depth Pro, for which there is no export; use it in PyTorch")
         agreement = to_onnx(network, out, half)
     typer.echo(f"{out}: differs from PyTorch by at most {agreement.greatest_error:.1e} of the prompt's range")

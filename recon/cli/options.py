@@ -21,7 +21,7 @@ def _option(help_text: str, default: object, panel: str) -> Any:
     return typer.Option(help=help_text, show_default=str(default), rich_help_panel=panel)
 
 
-Depth = Annotated[str | None, _option("model, sensor, or auto: model if one is named.", DEFAULTS.depth, DEPTH)]
+Depth = Annotated[str | None, _option("sensor, model, or auto: sensor on drives, else model.", DEFAULTS.depth, DEPTH)]
 Model = Annotated[
     str | None, typer.Option(help="Network by name (see recon models), or a file of weights.", rich_help_panel=DEPTH)
 ]

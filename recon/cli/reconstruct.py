@@ -76,12 +76,13 @@ def reconstruct(
 
     import recon  # torch and Open3D take seconds to import
     from recon.fusion.mesh_files import check_mesh_path
+    from recon.plan import decided
 
     with console.verbose_log(verbose), console.downloads(silent):
         check_mesh_path(out)
         with recon.open_capture(capture) as opened, console.log_file(run_folder / "log.txt"):
             if not silent:
-                console.announce(settings)
+                console.announce(decided(settings, opened.table))
                 if not opened.table.has_image.any():
                     console.err.print(f"{opened.name}: no colour in this capture, so the mesh has none")
             with console.progress(silent) as tell:

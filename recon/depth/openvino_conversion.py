@@ -85,7 +85,7 @@ def _digest(path: Path) -> str:
 def _convert(weights: Path, folder: Path, openvino: ModuleType) -> None:
     network = promptda.load(weights)
     if not isinstance(network, PromptedDepth):
-        raise UsageError(f"{weights}: a Depth Pro network, which OpenVINO does not run; use --engine torch")
+        raise UsageError(f"{weights}: OpenVINO runs neither lite nor Depth Pro here; use --engine torch")
     atomic.make_folder(folder.parent)
     needed = sum(parameter.numel() * 4 for parameter in network.parameters()) + MOST_BYTES_OVER_WEIGHTS
     if shutil.disk_usage(folder.parent).free < needed:

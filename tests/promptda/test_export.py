@@ -11,6 +11,7 @@ import torch
 from drawn_network import draw_architecture
 from torch import Tensor
 
+import promptda
 from promptda import Architecture, PromptedDepth, export
 from promptda.encoders import dinov2
 from promptda.errors import ExportError
@@ -209,4 +210,12 @@ def test_every_variant_of_the_network_exports(parts: dict[str, str], tiny: str, 
             if parameter.ndim > 1:  # those that start at zero too
                 parameter.normal_(std=(1.5 / parameter[0].numel()) ** 0.5)
     agreement = to_onnx(model, tmp_path / "variant.onnx")
+    assert agreement.spread > 50 * export.GREATEST_ERROR
+
+
+@needs_extra
+@pytest.mark.slow
+@pytest.mark.parametrize("half", [False, True])
+def test_the_compact_network_exports(half: bool, tmp_path: Path) -> None:
+    agreement = to_onnx(promptda.load("lite"), tmp_path / "lite.onnx", half)
     assert agreement.spread > 50 * export.GREATEST_ERROR

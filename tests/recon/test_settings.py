@@ -132,11 +132,3 @@ def test_a_settings_file_that_is_not_there_or_not_text_is_one_sentence(tmp_path:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="not a TOML file"):
         read_toml(tmp_path / "binary.toml")
-
-
-def test_a_network_is_used_where_one_is_named_and_must_be_named_where_it_is_asked_for() -> None:
-    assert not Settings().uses_model
-    assert Settings(model="vits").uses_model
-    assert not Settings(model="vits", depth="sensor").uses_model
-    with pytest.raises(UsageError, match="model is not named; it must be a network's name"):
-        Settings(depth="model")

@@ -143,6 +143,8 @@ def test_batch_statistics_of_a_pretrained_encoder_stay(tmp_path: Path) -> None:
     for foundation, trains in (("imagenet", False), (None, True)):
         recipe = replace(recipe_named("lite"), architecture=network.architecture, foundation=foundation)
         training = Training(network, recipe, False, 0, lambda *place: [])
+        assert network.encoder.training is trains
+        training.eval()
         training.train()
         assert network.encoder.training is trains
         assert network.head.training

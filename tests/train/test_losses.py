@@ -14,8 +14,8 @@ from train.sample import Batch
 
 PAPER = Loss()
 METRES = Loss(space="metres")
-LITE = Loss(space="log", distance="laplace", gradient=2.0, scales=3)
-ALL = (PAPER, METRES, LITE, Loss(space="log", distance="l1", scales=2))
+LITE = Loss(space="log", gradient=2.0, scales=3, likelihood=0.1)
+ALL = (PAPER, METRES, LITE, Loss(space="log", scales=2))
 
 
 def batch_of(target: Tensor, pseudo: Tensor | None = None, prompt: Tensor | None = None) -> Batch:
@@ -62,7 +62,8 @@ def test_the_truth_costs_nothing_more_can_be_saved_on(loss: Loss) -> None:
     right = truth.where(truth > 0, depth)
     found = evaluate(right, batch_of(truth), loss)
     assert found.gradient == 0
-    assert found.distance == (pytest.approx(np.log(2 * 0.05)) if loss.distance == "laplace" else 0)
+    assert found.distance == 0
+    assert found.likelihood == (pytest.approx(np.log(2 * 0.05)) if loss.likelihood else 0)
     assert found.total < evaluate(depth, batch_of(truth), loss).total
 
 
@@ -195,3 +196,17 @@ def test_the_loss_is_float32_under_autocast() -> None:
         found = evaluate(depth, batch, PAPER).total
     assert found.dtype == torch.float32
     assert found == exact
+
+
+def test_the_likelihood_trains_the_uncertainty_and_leaves_the_depth_alone() -> None:
+    depth, truth, _ = random_maps()
+    gradients = []
+    for weight in (0.0, 0.5):
+        guess = depth.clone().requires_grad_()
+        spread = torch.full_like(depth, 0.05).requires_grad_()
+        losses(Prediction(guess, spread), batch_of(truth), replace(LITE, likelihood=weight)).total.backward()
+        gradients.append((guess.grad, spread.grad))
+    (plain, unasked), (asked, trained) = gradients
+    assert torch.equal(plain, asked)
+    assert unasked is None or not unasked.any()
+    assert trained.any()

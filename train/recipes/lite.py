@@ -12,10 +12,9 @@ LITE = Recipe(
     foundation="imagenet",
     steps=60_000,
     pictures=Pictures(
-        shapes=((384, 512, 96, 128),), batch_size=8, simulation="phone", kinds=("synthetic",), failing=0.3
+        shapes=((384, 512, 96, 128),), batch_size=8, simulation="mixed", kinds=("synthetic",), failing=0.3
     ),
-    # A step of log depth of 1 costs as much as an error of ten times the usual uncertainty of 0.02.
-    loss=Loss(space="log", distance="laplace", gradient=5.0, scales=4),
+    loss=Loss(space="log", gradient=0.5, scales=4, likelihood=0.02),  # 0.02: the usual error of log depth
     optimisation=Optimisation(
         encoder_rate=1e-4, rate=5e-4, schedule="cosine", ramp=500, average=0.999, precision="bf16"
     ),
@@ -31,6 +30,8 @@ LITE_RECIPES = (
     ),
     replace(
         LITE, name="vehicle", about="lite for cars: synthetic streets, simulated beams completed, up to 80 m",
-        pictures=Pictures(shapes=((384, 640, 96, 160),), batch_size=8, simulation="vehicle", kinds=("streets",), farthest=80.0),
+        pictures=Pictures(
+            shapes=((384, 640, 96, 160),), batch_size=8, simulation="vehicle", kinds=("streets",), farthest=80.0
+        ),
     ),
 )  # fmt: skip

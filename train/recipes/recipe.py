@@ -40,14 +40,13 @@ class Loss:
     """What is asked of the predicted depth; the formulas are in ``train.losses``."""
 
     space: Literal["normalised", "metres", "log"] = "normalised"  # "normalised": by the range of the prompt
-    distance: Literal["l1", "laplace"] = "l1"  # "laplace" weighs it with the predicted uncertainty
     gradient: float = 0.5  # weight of the gradient term (arXiv:2412.14015, eq. 3: lambda)
     scales: int = 1  # of the gradient term, each half the size of the last
+    likelihood: float = 0.0  # weight of the likelihood by which the uncertainty learns
 
     def __post_init__(self) -> None:
         _require(self.space in ("normalised", "metres", "log"), f"a loss in {self.space!r}; normalised, metres or log")
-        _require(self.distance in ("l1", "laplace"), f"the distance {self.distance!r}; l1 or laplace")
-        _require(self.distance == "l1" or self.space == "log", "laplace outside log; set loss.space to log")
+        _require(self.likelihood >= 0, f"a likelihood weight of {self.likelihood}; at least 0")
         _require(self.gradient >= 0, f"a gradient weight of {self.gradient}; at least 0")
         _require(1 <= self.scales <= 8, f"{self.scales} scales of the gradient; 1 to 8")
 
@@ -97,8 +96,8 @@ class Recipe:
         _require(self.steps > 0, f"{self.steps} steps; at least 1")
         _require(self.warm_up >= 0, f"{self.warm_up} steps of warm-up; at least 0")
         _require(
-            self.loss.distance == "l1" or predicts_uncertainty(self.architecture),
-            "laplace for a network without uncertainty; set loss.distance to l1",
+            not self.loss.likelihood or predicts_uncertainty(self.architecture),
+            "a likelihood for a network without uncertainty; set loss.likelihood to 0",
         )
 
     @property

@@ -11,7 +11,7 @@ from torch import Tensor
 # scanner (PromptMoGe, 2026): the sensor reads short, more so near by.
 RANGES = (0.35, 0.45, 0.57, 0.72, 0.89, 1.12, 1.41, 1.79, 2.24, 2.83, 3.58, 4.47)
 TRUE_OVER_MEASURED = (1.030, 1.025, 1.024, 1.021, 1.019, 1.016, 1.013, 1.010, 1.009, 1.006, 1.006, 1.004)
-CLEAN_SHARE = 0.15  # of devices that interpolate true spots and nothing else: the paper's kind
+CLEAN_SHARE = 0.25  # of devices that interpolate true spots and nothing else: the paper's kind
 SCALE_SPREAD = 0.0075  # deviation of the log scale, as published for frames taken at different times
 SEVERITY_SPREAD = 0.45  # deviation of the logarithm of a device's severity, whose median is 1
 
@@ -49,7 +49,7 @@ def draw_devices(count: int, generator: torch.Generator) -> PhoneDevice:
         severity=torch.where(clean, 0.0, severity),
         scale=normal(0.0, SCALE_SPREAD),
         displacement=uniform(0.3, 1.4),
-        bias=normal(0.8, 0.5),
+        bias=normal(0.0, 0.8),  # either way: devices differ, and no picture tells a network which one took it
         noise=uniform(math.log(0.0002), math.log(0.002)).exp(),
         ripple=uniform(math.log(0.0015), math.log(0.006)).exp(),
         plane=torch.where(clean, 0.0, uniform(0.0, 5.0).clamp(max=1)),

@@ -36,15 +36,16 @@ class IndirectLight:
     def at(self, normal: Float[Tensor, "b 3 H W"], depth: Float[Tensor, "b 1 H W"]) -> Float[Tensor, "b 3 H W"]:
         """Of points seen at the full resolution, from neighbours on the same surface."""
         rows, columns = depth.shape[-2:]
-        total, light = 1e-4, 1e-4 * self.mean[:, :, None, None]
+        total = torch.full_like(depth, 1e-4)
+        light = 1e-4 * self.mean[:, :, None, None]
         for dv in (0, 1):
             for du in (0, 1):
                 v = ((torch.arange(rows, device=depth.device) + dv) // 2).clamp(max=self.depth.shape[-2] - 1)
                 u = ((torch.arange(columns, device=depth.device) + du) // 2).clamp(max=self.depth.shape[-1] - 1)
-                near = lambda image, v=v, u=u: image[:, :, v][:, :, :, u]  # noqa: E731
-                weight = _alike(normal, depth, near(self.normal), near(self.depth))
+                row, column = torch.meshgrid(v, u, indexing="ij")
+                weight = _alike(normal, depth, self.normal[:, :, row, column], self.depth[:, :, row, column])
                 total = total + weight
-                light = light + weight * near(self.irradiance)
+                light = light + weight * self.irradiance[:, :, row, column]
         return light / total
 
 
@@ -66,7 +67,7 @@ class Gatherer:
         known = (depth > 0).float()
         halves = [image[:, :, ::2, ::2] for image in (place, normal, face, known)]
         woven = to_woven(torch.cat(halves, dim=1), WEAVE)
-        first, reflected = self._bounced(*woven.split([3, 3, 3, 1], dim=1), generator)
+        first, reflected = self._bounced(woven[:, :3], woven[:, 3:6], woven[:, 6:9], woven[:, 9:], generator)
         b, _, h, w = halves[0].shape
         total = woven[:, 9:].reshape(b, -1).sum(1).clamp(min=1)[:, None]
         mean, share = ((each * woven[:, 9:]).transpose(1, 2).reshape(b, -1, 3).sum(1) / total

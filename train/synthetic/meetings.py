@@ -71,7 +71,7 @@ class Meetings:
         kinds = self._primitives.kind[row]
         at_once = RAYS_AT_ONCE.get(row.device.type, RAYS_AT_ONCE["cpu"]) // keys.shape[1]
         for kind in self._kinds:
-            for part in (kinds == kind).nonzero()[:, 0].split(at_once):
+            for part in torch.split((kinds == kind).nonzero()[:, 0], at_once):
                 self._integrate_keys(keys, kind, rays, packet[part], row[part])
         return keys
 
@@ -91,5 +91,6 @@ class Meetings:
 def _parts(rays: Rays) -> Iterator[Rays]:
     """Not more at once than memory, or a core's cache, holds well."""
     packets = PACKETS_AT_ONCE.get(rays.reach.device.type, PACKETS_AT_ONCE["cpu"])
-    for parts in zip(*(v.split(packets) for v in (rays.origin, rays.direction, rays.reach)), strict=True):
-        yield Rays(*parts)
+    for first in range(0, len(rays.reach), packets):
+        part = slice(first, first + packets)
+        yield Rays(rays.origin[part], rays.direction[part], rays.reach[part])

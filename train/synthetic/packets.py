@@ -22,10 +22,11 @@ class Rays:
 
     def split(self, packet: Bool[Tensor, " k"], size: int) -> "Rays":
         """The rays of the packets that are marked, in packets of ``size``."""
-        smaller = [
-            v[packet].unflatten(2, (-1, size)).transpose(1, 2).flatten(0, 1) for v in (self.origin, self.direction)
-        ]
-        return Rays(*smaller, self.reach[packet].reshape(-1, size))
+        origin, direction = (
+            v[packet].view(-1, 3, v.shape[2] // size, size).transpose(1, 2).flatten(0, 1)
+            for v in (self.origin, self.direction)
+        )
+        return Rays(origin, direction, self.reach[packet].reshape(-1, size))
 
     def bounds(self) -> Float[Tensor, "k 19"]:
         """Of each packet: lowest and highest origin; the inverse of the greatest and the least speed along each
@@ -92,8 +93,8 @@ def _inverse(speed: Float[Tensor, "k 3"]) -> Float[Tensor, "k 3"]:
 
 def _may_meet(packet: Float[Tensor, "n 19"], boxes: Float[Tensor, "n c 6"]) -> Bool[Tensor, "n c"]:
     """Interval arithmetic on slabs: no ray of the packet arrives earlier or leaves later than this."""
-    lowest, highest, quick_up, quick_down, slow_up, slow_down, reach = packet[:, None].split([3] * 6 + [1], dim=-1)
-    low, high = boxes.split(3, dim=-1)
+    lowest, highest, quick_up, quick_down, slow_up, slow_down, reach = torch.split(packet[:, None], [3] * 6 + [1], -1)
+    low, high = boxes[..., :3], boxes[..., 3:]
     arrive = torch.maximum((low - highest).clamp(min=0) * quick_up, (lowest - high).clamp(min=0) * quick_down)
     leave = torch.minimum((high - lowest).clamp(min=SLACK) * slow_up, (highest - low).clamp(min=SLACK) * slow_down)
     last = torch.minimum(leave.amin(-1), reach[..., 0])

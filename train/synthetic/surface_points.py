@@ -64,8 +64,8 @@ class Surfaces:
         material = self._material[row]
         albedo = self._textures.albedo(material, uv, spread * self._primitives.uv_per_metre[row])
         gloss, roughness, emission = self._finish[material].view(k, r, 3).unbind(2)
-        back = lambda values: values.view(k, r, 3).transpose(1, 2)  # noqa: E731
-        return SurfacePoints(met, place, back(normal), back(face), back(albedo), gloss, roughness, emission)
+        normal, face, albedo = (values.view(k, r, 3).transpose(1, 2) for values in (normal, face, albedo))
+        return SurfacePoints(met, place, normal, face, albedo, gloss, roughness, emission)
 
     def _geometry(
         self, row: Int[Tensor, " n"], unit: Float[Tensor, "n 3"], linear: Float[Tensor, "n 3 3"]

@@ -27,13 +27,25 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_networks_are_listed_with_their_licences() -> None:
     lines = run().stdout
-    for words in ("vits", "vitl", "depth-pro", "network", "foundation", "Apache-2.0", "CC-BY-NC-4.0", "apple-amlr"):
+    for words in (
+        "lite",
+        "ships",
+        "vits",
+        "vitl",
+        "depth-pro",
+        "network",
+        "foundation",
+        "Apache-2.0",
+        "CC-BY-NC-4.0",
+        "apple-amlr",
+    ):
         assert words in lines
 
 
 @pytest.mark.parametrize("verb", [["list"], []])
 def test_the_list_is_there_as_json(verb: list[str]) -> None:
     listed = {model["name"]: model for model in json.loads(run(*verb, "--json").stdout)["models"]}
+    assert Path(listed["lite"]["cached"]).is_file()
     assert listed["vitl"]["licence"] == "Apache-2.0 (base: CC-BY-NC-4.0)"
     assert listed["depth-pro"] | {"cached": None} == {
         "name": "depth-pro", "kind": "foundation", "repository": "apple/DepthPro", "file": "depth_pro.pt",
@@ -105,7 +117,7 @@ def test_a_converted_file_holds_the_same_network(weights: Path, tmp_path: Path) 
         (["convert", "WEIGHTS", "OUT/none/x.safetensors"], "no such folder"),
         (["convert", "WEIGHTS", "WEIGHTS"], "exists already"),
         (["export", "WEIGHTS", "--out", "OUT/x.bin"], "the file must end in .onnx"),
-        (["download", "nothing"], "the names are vits"),
+        (["download", "nothing"], "the names are lite, vits"),
         (["convert", "depth-pro", "OUT/x.safetensors"], "depth-pro: a foundation, which takes no prompt"),
     ],
 )

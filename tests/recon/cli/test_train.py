@@ -142,4 +142,4 @@ def test_a_run_of_another_recipe_is_not_mixed_up(triples: Path, tmp_path: Path) 
     assert narrow(triples, out, "--steps", 1).exit_code == 0
     result = narrow(triples, out, "--steps", 1, "--set", "loss.gradient=9.0")
     assert result.exit_code == 2
-    assert "loss.gradient 5.0 there, 9.0 here" in result.stderr
+    assert "there, 9.0 here" in result.stderr

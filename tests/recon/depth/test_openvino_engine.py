@@ -80,7 +80,7 @@ def pictures(height: int, width: int, prompt_size: tuple[int, int], count: int =
     image, prompt = sample(height, width, count, prompt_size=prompt_size)
     valid = np.random.default_rng(0).random((count, *prompt_size)) < 0.5
     filled = np.where(valid, prompt[:, 0].numpy(), np.float32(2))
-    return (image * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy(), filled, valid
+    return (image * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy(), filled, valid.astype(np.float32)
 
 
 def depths(weights: Path, precision: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

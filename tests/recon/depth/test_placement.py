@@ -43,7 +43,9 @@ def test_the_engine_is_the_one_that_was_chosen(monkeypatch: pytest.MonkeyPatch) 
 
     def engine(*arguments: object) -> Engine:
         made.append(arguments)
-        return types.SimpleNamespace(stride=14, fixed_size=None, depth=lambda images, prompts, valid: None)
+        return types.SimpleNamespace(
+            stride=14, fixed_size=None, knows_trust=False, depth=lambda images, prompts, trust: None
+        )
 
     stand_in = types.ModuleType("recon.depth.openvino_engine")
     stand_in.OpenVinoEngine = engine  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ drawn = functools.cache(draw)
 CPU = torch.device("cpu")
 IMAGES = np.random.default_rng(0).integers(0, 255, (2, 70, 98, 3), dtype=np.uint8)
 PROMPTS = np.random.default_rng(1).uniform(1, 4, (2, 12, 16)).astype(np.float32)
-VALID = np.ones((2, 12, 16), bool)
+TRUST = np.ones((2, 12, 16), np.float32)
 
 
 def in_place_of_loading(monkeypatch: pytest.MonkeyPatch, network: torch.nn.Module) -> None:
@@ -49,7 +49,7 @@ def test_depth_is_the_networks_own(monkeypatch: pytest.MonkeyPatch) -> None:
         image = torch.tensor(IMAGES).permute(0, 3, 1, 2).contiguous() / 255
         expected = network(image, torch.tensor(PROMPTS)[:, None]).depth[:, 0].numpy()
     in_place_of_loading(monkeypatch, network)
-    depth = TorchEngine("vits", CPU).depth(IMAGES, PROMPTS, VALID)
+    depth = TorchEngine("vits", CPU).depth(IMAGES, PROMPTS, TRUST)
     assert depth.dtype == np.float32
     np.testing.assert_allclose(depth, expected, atol=1e-4 * 3)
 
@@ -57,8 +57,8 @@ def test_depth_is_the_networks_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_arrays_that_may_not_be_written_and_views_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     in_place_of_loading(monkeypatch, drawn("vits"))
     engine = TorchEngine("vits", CPU)
-    expected = engine.depth(IMAGES[:, :, ::-1].copy(), PROMPTS, VALID)
-    views = [IMAGES.copy()[:, :, ::-1], PROMPTS.copy(), VALID.copy()]
+    expected = engine.depth(IMAGES[:, :, ::-1].copy(), PROMPTS, TRUST)
+    views = [IMAGES.copy()[:, :, ::-1], PROMPTS.copy(), TRUST.copy()]
     for array in views:
         array.flags.writeable = False
     np.testing.assert_array_equal(engine.depth(*views), expected)
@@ -67,8 +67,8 @@ def test_arrays_that_may_not_be_written_and_views_are_taken(monkeypatch: pytest.
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_reduced_precision_keeps_the_signal(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     in_place_of_loading(monkeypatch, drawn("vits"))
-    exact = TorchEngine("vits", CPU).depth(IMAGES, PROMPTS, VALID)
-    reduced = TorchEngine("vits", CPU, precision).depth(IMAGES, PROMPTS, VALID)
+    exact = TorchEngine("vits", CPU).depth(IMAGES, PROMPTS, TRUST)
+    reduced = TorchEngine("vits", CPU, precision).depth(IMAGES, PROMPTS, TRUST)
     assert reduced.dtype == np.float32
     error = np.sqrt(np.mean((reduced - exact) ** 2)) / exact.std()
     assert 0 < error < 0.05
@@ -86,10 +86,10 @@ def test_only_a_network_that_knows_a_mask_is_told_what_was_measured(
 
     architecture = Architecture("vits", 64, normalisation="log" if knows_mask else "range")
     in_place_of_loading(monkeypatch, Made(make, architecture))
-    TorchEngine("made", CPU).depth(IMAGES, PROMPTS, VALID)
+    TorchEngine("made", CPU).depth(IMAGES, PROMPTS, TRUST)
     assert (told[0] is not None) == knows_mask
     if knows_mask:
-        np.testing.assert_array_equal(told[0][:, 0], VALID)
+        np.testing.assert_array_equal(told[0][:, 0], TRUST)
 
 
 def test_images_reach_the_network_between_0_and_1_and_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_images_reach_the_network_between_0_and_1_and_channels_last(monkeypatch:
         return Prediction(image[:, :1])
 
     in_place_of_loading(monkeypatch, Made(make, Architecture.released("vits")))
-    TorchEngine("made", CPU).depth(IMAGES, PROMPTS, VALID)
+    TorchEngine("made", CPU).depth(IMAGES, PROMPTS, TRUST)
     np.testing.assert_array_equal(seen[0].numpy(), np.moveaxis(IMAGES, 3, 1).astype(np.float32) / 255)
     assert seen[0].is_contiguous(memory_format=torch.channels_last)
 
@@ -124,7 +124,7 @@ def test_memory_that_ran_out_and_a_compiler_that_fails_are_told_from_other_fault
 
     in_place_of_loading(monkeypatch, Made(make, Architecture.released("vits")))
     with pytest.raises(Exception, match="memory|ALLOC|else") as caught:
-        TorchEngine("made", CPU).depth(IMAGES, PROMPTS, VALID)
+        TorchEngine("made", CPU).depth(IMAGES, PROMPTS, TRUST)
     assert type(caught.value) is kind
 
 
@@ -169,7 +169,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compiled")
     torch.manual_seed(0)
     promptda.save(promptda.PromptedDepth(Architecture("lite0", 16)), folder / "net.safetensors")
-    np.savez(folder / "input.npz", images=IMAGES[:1, :64, :96], prompts=PROMPTS[:1], valid=VALID[:1])
+    np.savez(folder / "input.npz", images=IMAGES[:1, :64, :96], prompts=PROMPTS[:1], valid=TRUST[:1])
     return folder
 
 
@@ -184,6 +184,6 @@ def test_without_a_compiler_compile_is_one_sentence(small: Path) -> None:
 @pytest.mark.slow
 def test_the_compiled_network_says_the_same_and_is_kept_in_the_cache_folder(small: Path) -> None:
     assert compiled(small) == ""
-    expected = TorchEngine(str(small / "net.safetensors"), CPU).depth(IMAGES[:1, :64, :96], PROMPTS[:1], VALID[:1])
+    expected = TorchEngine(str(small / "net.safetensors"), CPU).depth(IMAGES[:1, :64, :96], PROMPTS[:1], TRUST[:1])
     np.testing.assert_allclose(np.load(small / "depth.npy"), expected, atol=1e-4 * 3)
     assert any((small / "cache" / "recon" / "torch_compile").iterdir())

@@ -90,7 +90,7 @@ def test_a_capture_without_pictures_is_told(tmp_path: Path) -> None:
 
 
 def test_a_drive_gives_completed_prompts_and_the_returns_as_truth(tmp_path: Path) -> None:
-    made = street(count=4)
+    made = street(frames=4)
     dataset = Captured(write_generic(made, tmp_path / "drive"))
     sample = pickle.loads(pickle.dumps(dataset)).sample(1)
     assert sample.prompt is not None

@@ -11,7 +11,7 @@ K = torch.tensor([[100.0, 0, 63.5], [0, 100.0, 47.5], [0, 0, 1]])
 
 
 def test_the_names() -> None:
-    assert [name for name, _ in SIMULATIONS] == ["anchors", "naive", "phone", "vehicle"]
+    assert [name for name, _ in SIMULATIONS] == ["anchors", "naive", "phone", "mixed", "vehicle"]
     assert all(isinstance(kind, Simulation) for _, kind in SIMULATIONS)
 
 
@@ -30,5 +30,5 @@ def test_all_answer_alike_at_any_size(name: str) -> None:
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'lidar'; there are anchors, naive, phone, vehicle"):
+    with pytest.raises(ValueError, match="'lidar'; there are anchors, naive, phone, mixed, vehicle"):
         simulation("lidar")

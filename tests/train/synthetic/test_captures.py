@@ -1,19 +1,28 @@
 """What is written is what our own readers read."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from recon.captures.stray_scanner import StrayScanner
+from recon.captures.readers import open_capture
 from recon.errors import UsageError
 from train.data.triples import Triples
+from train.simulation.phone import Phone
+from train.synthetic import captures
 from train.synthetic.captures import Stopped, in_millimetres, seed_of, write_capture, write_intrinsics, write_triple
 from train.synthetic.scene import Rendered, View
 
 from small_scene import camera, small_room  # isort: skip
+
+
+@pytest.fixture(autouse=True)
+def few_spot_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the phone, whose full pool takes seconds to draw."""
+    monkeypatch.setattr(captures, "Phone", partial(Phone, patterns=2))
 
 
 class Slope:
@@ -61,7 +70,7 @@ def test_a_capture_opens_as_one_and_its_mesh_lies_beside_it(tmp_path: Path) -> N
     path = tmp_path / "scene_00000.zip"
     write_capture(path, made, Slope(), 7, lambda: False)
     assert path.with_suffix(".ply").read_bytes().startswith(b"ply\nformat binary_little_endian")
-    with StrayScanner(path) as capture:
+    with open_capture(path) as capture:
         frames = list(capture.frames(range(3)))
         assert len(capture) == 3
         for frame, view in zip(frames, made.views, strict=True):

@@ -1,12 +1,15 @@
 """Scenes depend on their number and seed alone, are taken up where they were left, and fail in one sentence."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recon.errors import UsageError
+from train.simulation.phone import Phone
+from train.synthetic import captures as writing
 from train.synthetic import production as making
 from train.synthetic.production import Made, Production, make_scene, make_scenes
 from train.synthetic.scene import Box, Scene
@@ -58,7 +61,8 @@ def test_another_seed_is_refused_in_the_same_folder(order: Production) -> None:
         list(make_scenes(dataclasses.replace(order, seed=4), range(1), 1))
 
 
-def test_captures_are_kept_too(order: Production) -> None:
+def test_captures_are_kept_too(order: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "Phone", partial(Phone, patterns=2))
     captures = dataclasses.replace(order, form="captures")
     assert list(make_scenes(captures, range(1), 1)) == [Made(0, 2, 0)]
     assert {path.name for path in captures.folder.iterdir()} == {"scene_00000.ply", "scene_00000.zip"}
