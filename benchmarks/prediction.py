@@ -43,9 +43,9 @@ KERNELS = {
 }
 ON_CPU = [
     PEER, "released", "onnxruntime", "openvino", "recon", "recon-bf16", "recon-openvino", "recon-openvino-bf16",
-    "recon-lite0", "recon-openvino-lite0",
+    "recon-lite", "recon-lite0", "recon-openvino-lite0",
 ]  # fmt: skip
-ON_CUDA = ["transformers-bf16", "released-bf16", "recon-bf16", "recon-bf16-compiled", "recon-fp16", "recon-lite0"]
+ON_CUDA = ["transformers-bf16", "released-bf16", "recon-bf16", "recon-bf16-compiled", "recon-fp16", "recon-lite"]
 PACKAGES = ["torch", "transformers", "onnxruntime", "openvino"]
 
 Entry = tuple[str, str | None]  # a row and the attention kernel it is made to use

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 import promptda
+from promptda.zoo import SHIPPED
 from recon.depth.engine import Engine
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -101,8 +102,17 @@ def ours_openvino(case: Case, precision: str) -> Run:
 
 def _engine_run(engine: Engine, case: Case) -> Run:
     images, prompts = case.pictures()
-    valid = np.ones(prompts.shape, bool)
-    return lambda: torch.as_tensor(engine.depth(images, prompts, valid))[:, None]
+    trust = np.ones(prompts.shape, np.float32)
+    return lambda: torch.as_tensor(engine.depth(images, prompts, trust))[:, None]
+
+
+def shipped(case: Case) -> Run:
+    """The network inside the package, at the nearest size in multiples of its stride."""
+    from recon.depth.torch_engine import TorchEngine
+
+    width, height = (32 * round(side / 32) for side in (case.width, case.height))
+    engine = TorchEngine(SHIPPED, torch.device(case.device))
+    return _engine_run(engine, replace(case, width=width, height=height))
 
 
 def ours_lite(case: Case, encoder: str, run: Callable[[Case, str], Run]) -> Run:
@@ -197,6 +207,7 @@ ROWS = {
     "recon-fp16": Row(partial(ours, precision="fp16"), REDUCED, True, ("cuda",)),
     "recon-openvino": Row(partial(ours_openvino, precision="fp32"), EXACT),
     "recon-openvino-bf16": Row(partial(ours_openvino, precision="bf16"), REDUCED),
+    "recon-lite": Row(shipped, None, False, EVERYWHERE),
     "recon-lite0": Row(partial(ours_lite, encoder="lite0", run=ours), None, False, EVERYWHERE),
     "recon-openvino-lite0": Row(partial(ours_lite, encoder="lite0", run=ours_openvino), None),
 }

@@ -16,6 +16,7 @@ TYPE_WORDS = {bool: "true or false", str: "text", int: "a whole number", float: 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 MAX_BATCH = 256  # pictures
 MAX_SWEEPS = 20  # to either side; two seconds
+MAX_TOML_BYTES = 1_000_000  # a run writes about one thousand
 MAX_SIDE_PX = 8192  # of predicted depth; no phone's camera has more
 
 
@@ -151,7 +152,11 @@ class Settings:
 def read_toml(path: Path) -> dict[str, Any]:
     """The table in a settings file."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MAX_TOML_BYTES + 1)  # a device has no end
+        if len(content) > MAX_TOML_BYTES:
+            raise UsageError(f"{path}: too long for settings; give a run's settings.toml")
+        return tomllib.loads(content.decode("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give a run's settings.toml") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

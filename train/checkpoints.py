@@ -51,12 +51,23 @@ def write(folder: Path, state: State) -> None:
             _write(unfinished / names[-1], safetensors.torch.save(shard))
         facts = {"step": state.step, "shards": names, "facts": dict(state.facts)}
         _write(unfinished / FACTS, json.dumps(facts, indent=2).encode())
+        _settle(unfinished)
         unfinished.rename(folder / name)
+        _settle(folder)  # before the earlier state goes
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     for other in folder.iterdir():
         if other.name != name and other.name.startswith((PREFIX, UNFINISHED)):
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _settle(folder: Path) -> None:
+    """Until the disk itself has the folder's entries."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read(folder: Path) -> State | None:

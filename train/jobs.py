@@ -6,19 +6,19 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from recon.atomic import make_folder, write_bytes
 from recon.errors import UsageError
+from train import starting
 from train.data.base import Dataset
 from train.data.catalogue import DATASETS
 from train.data.mixture import Mixture
 from train.recipes.assignments import changed
 from train.recipes.catalogue import recipe_named
 from train.recipes.recipe import Recipe
-from train.run import Job
+from train.run import REQUEST, Job
+from train.simulation.table import simulation
 from train.watch import Pace
 
 DEFAULT_RECIPE = "lite"
-REQUEST = "request.json"
 MADE = ("synthetic", "streets")  # kinds that are drawn where they are missing
 
 
@@ -53,30 +53,43 @@ def job_of(request: Request, out: Path, pace: Pace, **machine: Any) -> Job:
         raise UsageError(f"--data: the recipe {recipe.name} has nothing to learn from; give {wanted}")
     data = [_opened(text, "--data") for text in request.data]
     held_out = [_opened(text, "--validate") for text in request.held_out]
-    job = Job(
+    return Job(
         recipe=recipe,
         data=_mixture(data, request.weights),
         held_out=_mixture(held_out) if held_out else None,
         out=out,
         seed=request.seed or 0,
         pace=pace,
+        request=asdict(request),
         **machine,
     )
-    make_folder(out)
-    write_bytes(out / REQUEST, (json.dumps(asdict(request), indent=1) + "\n").encode())
-    return job
 
 
 def recipe_of(request: Request) -> Recipe:
     """The recipe named, with what was assigned."""
     recipe = changed(recipe_named(request.recipe or DEFAULT_RECIPE), request.assignments)
+    _require_fitting(recipe)
     if request.steps is None:
         return recipe
     if request.steps < 1:
         raise UsageError(f"--steps {request.steps}: give at least 1")
-    # So many in all: a short run keeps the proportions of its stages.
-    warm_up = recipe.warm_up * request.steps // recipe.total_steps
+    # So many in all; only a run too short for the warm-up keeps the proportions of its stages instead.
+    fits = request.steps > recipe.warm_up
+    warm_up = recipe.warm_up if fits else recipe.warm_up * request.steps // recipe.total_steps
     return replace(recipe, steps=request.steps - warm_up, warm_up=warm_up)
+
+
+def _require_fitting(recipe: Recipe) -> None:
+    try:
+        simulation(recipe.pictures.simulation)
+    except ValueError as error:
+        raise UsageError(f"pictures.simulation: {error}") from error
+    stride = starting.empty(recipe).stride
+    for shape in recipe.pictures.shapes:
+        if shape[0] % stride or shape[1] % stride:
+            raise UsageError(
+                f"pictures.shapes: {list(shape)}; rows and columns of the picture must be multiples of {stride}"
+            )
 
 
 def _completed(request: Request, out: Path) -> Request:
@@ -88,6 +101,8 @@ def _completed(request: Request, out: Path) -> Request:
         said = {name: value for name, value in asdict(request).items() if value not in (None, ())}
         known = {field.name for field in fields(Request)}
         kept = {name: tuple(v) if isinstance(v, list) else v for name, v in earlier.items() if name in known}
+        if not all(isinstance(kept.get(name), int | None) for name in ("steps", "seed")):
+            raise ValueError("steps and seed are whole numbers")
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{path}: not readable ({error}); remove it and give all options again") from error
     return Request(**{**kept, **said})

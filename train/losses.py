@@ -15,6 +15,7 @@ from train.sample import Batch
 
 # Metres. A prompt that is flat to a millimetre gives no unit of length to measure an error in.
 LEAST_RANGE = 1e-3
+LEAST_DEPTH = 1e-6  # metres; what has underflowed still has a logarithm
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +38,10 @@ def losses(prediction: Prediction, batch: Batch, loss: Loss) -> Losses:
     with full_precision(batch.target.device):
         depth = prediction.depth.float()
         known, pseudo_known = batch.target > 0, batch.pseudo > 0
-        if loss.space == "log":  # no depth, which is 0, is predicted without a prompt
-            known, pseudo_known = known & (depth != 0), pseudo_known & (depth != 0)
+        if loss.space == "log":  # without a prompt no depth is predicted, which is 0
+            prompted = batch.valid.flatten(1).any(dim=1)[:, None, None, None]
+            known, pseudo_known = known & prompted, pseudo_known & prompted
+            depth = depth.clamp(min=LEAST_DEPTH)
         unit = torch.ones_like(batch.target[:, :1, :1, :1])
         usable = torch.ones_like(batch.has_gradient)
         if loss.space == "normalised":

@@ -32,6 +32,7 @@ from train.watch import Pace, Record, Stop, Tell, Watch
 
 MOST_WORKERS = 8  # on each device
 MAY_CHANGE = ("name", "about", "steps")  # of a recipe between two parts of a run
+REQUEST = "request.json"  # what a person asked for, so that the folder alone takes the run up
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Job:
     workers: int | None = None  # processes on each device that make batches; None: on a CPU 1, else 1 a core up to 8
     minutes: float | None = None  # after which the run stops in good order
     pace: Pace = field(default_factory=Pace)
+    request: dict[str, Any] | None = None  # kept in the folder once the job is accepted
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def train(job: Job, tell: Tell = lambda kind, values: None) -> Outcome:
     make_folder(job.out)
     state = checkpoints.read(job.out / "state")
     _agree(job, state)
+    if job.request is not None:
+        write_bytes(job.out / REQUEST, (json.dumps(job.request, indent=1) + "\n").encode())
     network = starting.start(job.recipe if state is None else replace(job.recipe, foundation=None), job.seed)
     stop = Stop(deadline=time.monotonic() + 60 * job.minutes if job.minutes is not None else float("inf"))
     record = _record(job, state)
@@ -84,6 +88,10 @@ def train(job: Job, tell: Tell = lambda kind, values: None) -> Outcome:
             if step < end and stop.reason is None:
                 step = _run_stage(job, network, is_warm_up, step, state, stop, record, tell)
                 state = None
+                if job.strategy == "fsdp" and step < job.recipe.total_steps and stop.reason is None:
+                    # A network cannot be sharded twice: the next stage takes up the state.
+                    state = checkpoints.read(job.out / "state")
+                    network = starting.start(replace(job.recipe, foundation=None), job.seed)
     return Outcome(step, stop.reason, record)
 
 
@@ -183,7 +191,8 @@ def _batches(job: Job, step: int, rank: int, world_size: int) -> Iterator[Batch]
 def _agree(job: Job, state: State | None) -> None:
     """Writes down what the run is, or checks that it is still that."""
     path = job.out / "recipe.json"
-    now: dict[str, Any] = {**plain(job.recipe), "seed": job.seed}
+    data = {dataset.name: len(dataset) for dataset in job.data.datasets}
+    now: dict[str, Any] = {**plain(job.recipe), "seed": job.seed, "data": data, "shares": list(job.data.weights)}
     if state is None:
         write_bytes(path, (json.dumps(now, indent=1) + "\n").encode())
         return
@@ -206,9 +215,9 @@ def _record(job: Job, state: State | None) -> Record:
     if state is not None and path.is_file():
         try:
             told = json.loads(path.read_text("utf-8"))
-        except ValueError:  # told to people only: the run goes on without it
+            history, validation = ([r for r in told[k] if r["step"] <= state.step] for k in ("history", "validation"))
+            record.seconds = float(told["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):  # told to people only: the run goes on without it
             return record
-        record.seconds = told.get("seconds", 0.0)
-        record.history = [row for row in told.get("history", []) if row["step"] <= state.step]
-        record.validation = [row for row in told.get("validation", []) if row["step"] <= state.step]
+        record.history, record.validation = history, validation
     return record

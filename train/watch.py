@@ -112,6 +112,10 @@ class Watch(pl.Callback):  # type: ignore[misc]  # Lightning is not always insta
         self._journal, self._held_out, self._state, self._tell = journal, held_out, state, tell
         self._saved = self._noted = time.monotonic()
         self._noted_step = 0
+        self._advice = (
+            f"the last state is kept, begin another run with --set foundation={out / 'weights.safetensors'} "
+            "and a lower optimisation.rate"
+        )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Training)
@@ -133,18 +137,18 @@ class Watch(pl.Callback):  # type: ignore[misc]  # Lightning is not always insta
             self._log(pl_module)
         if (step % self._pace.validation_steps == 0 or is_last) and self._held_out is not None:
             self._validate(trainer, pl_module, self._held_out)
-        stopping, due = self._agreed(trainer, step)
+        stopping, due = self._agreed(trainer, step, is_last)
         if stopping or due or is_last:
             self._save(trainer, pl_module)
         if stopping:
             trainer.should_stop = True
 
-    def _agreed(self, trainer: pl.Trainer, step: int) -> tuple[bool, bool]:
+    def _agreed(self, trainer: pl.Trainer, step: int, is_last: bool) -> tuple[bool, bool]:
         """Whether to stop and whether to write, the same in every process: as the first one sees it."""
         self._stop.look()
         wishes = (self._stop.reason, time.monotonic() - self._saved >= self._pace.state_seconds)
         if trainer.world_size > 1:
-            if step % AGREED_EVERY:
+            if step % AGREED_EVERY and not is_last:
                 return False, False
             wishes = trainer.strategy.broadcast(wishes, src=0)
         self._stop.reason = wishes[0]
@@ -162,10 +166,7 @@ class Watch(pl.Callback):  # type: ignore[misc]  # Lightning is not always insta
             }
         )
         if not math.isfinite(told["loss"]):
-            raise UsageError(
-                f"step {training.step}: the loss is {told['loss']}; start again from the last state with a lower "
-                "optimisation.rate"
-            )
+            raise UsageError(f"step {training.step}: the loss is {told['loss']}; {self._advice}")
         now = time.monotonic()
         told["steps_per_second"] = (training.step - self._noted_step) / max(now - self._noted, 1e-9)
         told["rate"] = training.trainer.optimizers[0].param_groups[-1]["lr"]
@@ -177,14 +178,16 @@ class Watch(pl.Callback):  # type: ignore[misc]  # Lightning is not always insta
 
     def _validate(self, trainer: pl.Trainer, training: Training, held_out: Order) -> None:
         """Of the weights that would be delivered, every process a part of the pictures."""
-        batches = -(-self._pace.validation_pictures // held_out.batch_size)
+        # As many for each process: where the network is sharded every prediction takes all of them.
+        batches = -(-self._pace.validation_pictures // (held_out.batch_size * trainer.world_size)) * trainer.world_size
         mine = range(trainer.global_rank, batches, trainer.world_size)
         training.eval()
         with torch.no_grad(), _delivered(training):
             rows = validation.score(training.predict, map(held_out.batch, mine), training.device)
+            first = held_out.batch(0).to(training.device)
+            shown = training.predict(first)
             if self._journal is not None:
-                first = held_out.batch(0).to(training.device)
-                self._journal.picture(first, training.predict(first), training.step)
+                self._journal.picture(first, shown, training.step)
         training.train()
         if trainer.world_size > 1:
             parts: list[list[dict[str, float]]] = [[] for _ in range(trainer.world_size)]
@@ -198,15 +201,18 @@ class Watch(pl.Callback):  # type: ignore[misc]  # Lightning is not always insta
         self._noted, self._noted_step = time.monotonic(), training.step
 
     def _save(self, trainer: pl.Trainer, training: Training) -> None:
+        if training.gradient_norm is not None and not math.isfinite(float(training.gradient_norm)):
+            raise UsageError(f"step {training.step}: the gradients are not finite; {self._advice}")
         now = time.monotonic()
         self._record.seconds += now - self._saved
         self._record.step = training.step
         tensors = gathering.gather(training.network, trainer.optimizers[0], training.average)
         delivered = gathering.gather_delivered(training.network, training.average)
         if trainer.is_global_zero:
-            checkpoints.write(self._out / "state", State(training.step, {"stage_end": training.last}, tensors))
+            # The state last: what it says is finished has been delivered.
             deliver(self._out / "weights.safetensors", training.recipe, delivered)
             self._record.write(self._out / "metrics.json")
+            checkpoints.write(self._out / "state", State(training.step, {"stage_end": training.last}, tensors))
         trainer.strategy.barrier()
         self._saved = time.monotonic()
 

@@ -127,7 +127,8 @@ def _run(job: "Job", tell: Callable[[str, Mapping[str, float]], None]) -> "Outco
     from train.run import train as run_training
 
     require_device(job)
-    require_memory(job.recipe, job.device, available_memory())
+    parts = job.devices * job.nodes if job.strategy == "fsdp" else 1
+    require_memory(job.recipe, job.device, available_memory(), parts)
     return run_training(job, tell)
 
 

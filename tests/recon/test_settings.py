@@ -132,3 +132,5 @@ def test_a_settings_file_that_is_not_there_or_not_text_is_one_sentence(tmp_path:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="not a TOML file"):
         read_toml(tmp_path / "binary.toml")
+    with pytest.raises(UsageError, match="too long for settings"):
+        read_toml(Path("/dev/zero"))

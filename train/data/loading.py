@@ -1,5 +1,6 @@
 """Batches of a mixture, made ahead of the training step by worker processes."""
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -118,5 +119,7 @@ def _as_it_is(made: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the run, which then ends its workers
+        signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

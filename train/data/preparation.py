@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from recon.captures.base import SensorDepth
+from recon.errors import CaptureError
 from recon.geometry.camera import Camera
 from recon.geometry.projection import backproject
 from recon.prompts.from_lidar import lidar_depth
@@ -76,6 +77,8 @@ def with_prompt(sample: Sample, size: tuple[int, int], simulation: Simulation, r
         if sample.confidence is not None:
             return sample
         return replace(sample, confidence=np.where(sample.prompt > 0, 2, 0).astype(np.uint8))
+    if isinstance(simulation, Vehicle) and sample.K is None:
+        raise CaptureError(f"{sample.name}: beams need the camera; write intrinsics.json beside image/")
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
     sized = replace(simulation, size=size)  # type: ignore[type-var]  # all are dataclasses with this field
     given = sized(

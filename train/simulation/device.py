@@ -56,7 +56,7 @@ def draw_devices(count: int, generator: torch.Generator) -> PhoneDevice:
         reach=uniform(4.0, 7.0),
         colour=uniform(1.0, 6.0),
         shape=torch.where(clean, 0.0, uniform(math.log(12.0), math.log(120.0)).exp()),
-        blur=uniform(-2.0, 1.0).clamp(min=0),
+        blur=torch.where(clean, 0.0, uniform(-2.0, 1.0).clamp(min=0)),
     )
 
 

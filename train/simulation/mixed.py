@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from train.simulation.anchors import PAPER
+from train.simulation.anchors import PAPER, AnchorInterpolation
 from train.simulation.naive import NaiveResize
 from train.simulation.phone import Phone
 from train.simulation.simulated import PHONE_SIZE, SimulatedDepth
 
-KINDS = (Phone(), PAPER, NaiveResize())
+KINDS: tuple[Phone | AnchorInterpolation | NaiveResize, ...] = (Phone(), PAPER, NaiveResize())
 SHARES = (0.5, 0.35, 0.15)  # of the pictures
 
 
