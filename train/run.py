@@ -201,6 +201,10 @@ def _agree(job: Job, state: State | None) -> None:
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{path}: not readable ({error}) beside a state; copy the run again") from error
     now = json.loads(json.dumps(now))  # as it would be read
+    if missing := sorted(now.keys() - then.keys()):
+        raise UsageError(
+            f"{path}: without {missing[0]}, so damaged or of another version of recon; choose another --out"
+        )
     kept = ({key: value for key, value in values.items() if key not in MAY_CHANGE} for values in (then, now))
     if changed := differences(*kept):
         raise UsageError(

@@ -28,7 +28,11 @@ def smoke_job(recipe: Recipe, out: Path, seed: int, **machine: Any) -> Job:
         warm_up=min(recipe.warm_up, 5),
         steps=STEPS,
         pictures=replace(
-            recipe.pictures, shapes=((rows, columns, rows // 4, columns // 4),), batch_size=2, failing=0.0
+            recipe.pictures,
+            shapes=((rows, columns, rows // 4, columns // 4),),
+            batch_size=2,
+            failing=0.0,
+            simulation="vehicle" if recipe.pictures.simulation == "vehicle" else "anchors",  # alike in all pictures
         ),
         optimisation=replace(
             recipe.optimisation, schedule="constant", ramp=0, encoder_rate=1e-4, rate=1e-3, average=0.0

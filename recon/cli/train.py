@@ -48,7 +48,7 @@ def train(
     steps: Annotated[int | None, typer.Option(help="In all.", show_default="the recipe's")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights and data.", show_default="0")] = None,
     time_limit: Annotated[
-        float | None, typer.Option(help="Minutes after which the state is written and the run stops.")
+        float | None, typer.Option(min=0.0, max=1e6, help="Minutes after which the state is written and the run stops.")
     ] = None,
     save_every: Annotated[float, typer.Option(min=0.0, help="Minutes between two states.")] = 5.0,
     validate_every: Annotated[

@@ -119,7 +119,6 @@ def _as_it_is(made: Any) -> Any:
 
 
 def _start_worker(_: int) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the run, which then ends its workers
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the run, which then ends its workers
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

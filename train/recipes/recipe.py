@@ -31,8 +31,8 @@ class Pictures:
         _require(0 <= self.failing <= 1, f"a share of {self.failing} failing; from 0 to 1")
 
 
-def _is_shape(shape: tuple[object, ...]) -> bool:
-    return len(shape) == 4 and all(type(side) is int and side > 0 for side in shape)
+def _is_shape(shape: object) -> bool:
+    return isinstance(shape, tuple) and len(shape) == 4 and all(type(side) is int and side > 0 for side in shape)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Optimisation:
     precision: Literal["fp32", "bf16"] = "bf16"  # of the encoder; decoder, head and loss are always fp32
 
     def __post_init__(self) -> None:
-        _require(self.encoder_rate > 0 and self.rate > 0, "a learning rate that is not positive")
+        _require(0 < self.encoder_rate < 1 and 0 < self.rate < 1, "a learning rate that is not between 0 and 1")
         _require(self.weight_decay >= 0, f"a weight decay of {self.weight_decay}; at least 0")
         _require(self.clip > 0, f"gradients clipped to {self.clip}; above 0")
         _require(self.schedule in ("constant", "cosine"), f"the schedule {self.schedule!r}; constant or cosine")

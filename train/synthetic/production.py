@@ -1,5 +1,6 @@
 """Many made scenes, in parallel processes: the same ones from the same seed, however many at once."""
 
+import json
 import multiprocessing
 import signal
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from recon.atomic import write_bytes
 from recon.errors import UsageError
 from recon.geometry.camera import Camera
 from train.synthetic import captures
@@ -28,6 +30,7 @@ Engine = Literal["torch", "mitsuba"]
 
 FOCAL_SHARE = (0.68, 0.85)  # of the picture's width; 0.79 is an iPhone's wide camera
 LARGEST_SIDE = 4096  # pixels
+PRODUCTION = "production.json"  # what the folder holds
 SCENES_A_PROCESS = 100  # then a fresh one takes over, whatever a renderer keeps to itself
 
 
@@ -85,6 +88,7 @@ def make_scenes(production: Production, scenes: range, workers: int) -> Iterator
     With several workers the caller's module must be safe to import, as ``multiprocessing`` asks.
     """
     production.folder.mkdir(parents=True, exist_ok=True)
+    _claim(production)
     if production.form == "triples":
         captures.write_intrinsics(production.folder, production.camera)
     if workers == 1:
@@ -100,6 +104,24 @@ def make_scenes(production: Production, scenes: range, workers: int) -> Iterator
         finally:  # where the caller has had enough: at most one more picture each
             stopped.set()
             pool.shutdown(cancel_futures=True)
+
+
+def _claim(production: Production) -> None:
+    """Writes down what the folder holds; ``UsageError`` where it holds something else."""
+    kept = ("kind", "form", "engine", "width", "height", "seed")
+    values = {name: getattr(production, name) for name in kept}
+    values["furniture"] = None if production.furniture is None else production.furniture.name
+    path = production.folder / PRODUCTION
+    if not path.exists():
+        write_bytes(path, (json.dumps(values, indent=2) + "\n").encode())
+        return
+    try:
+        there = dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{path}: not readable ({error}); choose another folder") from error
+    if other := [name for name in values if there.get(name) != values[name]]:
+        told = ", ".join(f"{name} {there.get(name)} there, {values[name]} here" for name in other)
+        raise UsageError(f"{path}: other scenes are there ({told}); choose another folder")
 
 
 def make_scene(production: Production, number: int, stop: Stop) -> Made:
