@@ -1,5 +1,6 @@
 """What a recipe is: the network, where it starts, what it sees, what it is asked, and how long."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -65,7 +66,8 @@ class Optimisation:
     precision: Literal["fp32", "bf16"] = "bf16"  # of the encoder; decoder, head and loss are always fp32
 
     def __post_init__(self) -> None:
-        _require(0 < self.encoder_rate < 1 and 0 < self.rate < 1, "a learning rate that is not between 0 and 1")
+        rates = (self.encoder_rate, self.rate)
+        _require(all(0 < rate < math.inf for rate in rates), "a learning rate that is not positive and finite")
         _require(self.weight_decay >= 0, f"a weight decay of {self.weight_decay}; at least 0")
         _require(self.clip > 0, f"gradients clipped to {self.clip}; above 0")
         _require(self.schedule in ("constant", "cosine"), f"the schedule {self.schedule!r}; constant or cosine")

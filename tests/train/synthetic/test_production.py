@@ -40,7 +40,7 @@ def test_a_scene_is_the_same_whatever_is_made_before_it(order: Production, tmp_p
     everything, second = contents(order.folder), contents(alone.folder)
     assert sorted(second) == [
         "depth/scene_00001_000.png", "depth/scene_00001_001.png", "image/scene_00001_000.jpg",
-        "image/scene_00001_001.jpg", "intrinsics.json",
+        "image/scene_00001_001.jpg", "intrinsics.json", "production.json",
     ]  # fmt: skip
     assert all(everything[name] == data for name, data in second.items())
     assert everything["depth/scene_00000_000.png"] != everything["depth/scene_00001_000.png"]
@@ -57,15 +57,25 @@ def test_what_is_there_is_kept_and_what_is_missing_comes_out_as_before(order: Pr
 
 def test_another_seed_is_refused_in_the_same_folder(order: Production) -> None:
     list(make_scenes(order, range(1), 1))
-    with pytest.raises(UsageError, match="another --size or --seed"):
+    with pytest.raises(UsageError, match="seed 3 there, 4 here"):
         list(make_scenes(dataclasses.replace(order, seed=4), range(1), 1))
+
+
+def test_scenes_of_another_kind_are_refused_in_the_same_folder(order: Production) -> None:
+    list(make_scenes(order, range(1), 1))
+    with pytest.raises(UsageError, match="kind room there, street here"):
+        list(make_scenes(dataclasses.replace(order, kind="street"), range(1), 1))
 
 
 def test_captures_are_kept_too(order: Production, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "Phone", partial(Phone, patterns=2))
     captures = dataclasses.replace(order, form="captures")
     assert list(make_scenes(captures, range(1), 1)) == [Made(0, 2, 0)]
-    assert {path.name for path in captures.folder.iterdir()} == {"scene_00000.ply", "scene_00000.zip"}
+    assert {path.name for path in captures.folder.iterdir()} == {
+        "production.json",
+        "scene_00000.ply",
+        "scene_00000.zip",
+    }
     assert list(make_scenes(captures, range(1), 1)) == [Made(0, 0, 2)]
 
 
