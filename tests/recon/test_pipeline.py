@@ -15,7 +15,7 @@ from recon.pipeline import Reconstruction, reconstruct
 from recon.settings import Settings
 
 VOXEL = 0.05
-SETTINGS = Settings(voxel_size=VOXEL, keyframes="all")
+SETTINGS = Settings(depth="sensor", voxel_size=VOXEL, keyframes="all")
 
 
 @pytest.fixture(scope="module")

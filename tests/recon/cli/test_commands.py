@@ -33,7 +33,7 @@ def test_a_capture_needs_no_verb(box: Path, tmp_path: Path) -> None:
 
 
 def test_json_is_the_only_thing_on_stdout(box: Path, tmp_path: Path) -> None:
-    result = run(box, "--out", tmp_path / "box.obj", "--voxel-size", 0.05, "--json")
+    result = run(box, "--out", tmp_path / "box.obj", "--depth", "sensor", "--voxel-size", 0.05, "--json")
     summary = json.loads(result.stdout)
     np.testing.assert_allclose(summary["extent_m"], SIZE, atol=0.05)
     assert summary["mesh"] == str(tmp_path / "box.obj")
