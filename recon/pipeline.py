@@ -41,6 +41,10 @@ from recon.surroundings import surroundings
 STAGES = ("decode", "depth", "fuse", "mesh", "picture")  # the first three at the same time
 SIZING_SAMPLES = 24  # frames looked at to choose the voxel size and to foresee the memory
 SPARE_BLOCKS = 1.2  # times the estimate, as growing copies the volume
+# Of predicted log depth. On the example room, against its truth: without a limit sheets of wrong depth float before
+# walls, 14.3 mm off and 92 % of the surface met within 5 cm; 0.05 gives 13.2 mm and 90 %, 0.03 12.4 mm and 87 %, 0.02
+# 12.1 mm and 84 %. The sensor's own depth gives 14.3 mm and 83 %.
+FUSED_UNCERTAINTY = 0.03
 MAX_FRAMES_TO_BELIEVE = 3
 FRAMES_FOR_ANOTHER_WITNESS = 40
 
@@ -80,6 +84,8 @@ def reconstruct(
     out = Path(out)
     check_mesh_path(out)
     settings = decided(settings, capture.table)
+    if settings.uses_model and settings.max_uncertainty is None:
+        settings = dataclasses.replace(settings, max_uncertainty=FUSED_UNCERTAINTY)
     capture, table = posed(capture, settings, progress)
     require_fitting_poses(capture, table)
     farthest = max_depth(settings, table)

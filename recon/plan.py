@@ -100,6 +100,7 @@ def depth_source(settings: Settings, capture: Capture, cache_folder: Path | None
             "precision": place.precision,
             "resolution": settings.resolution,
             "prompt_confidence": least,
+            "max_uncertainty": settings.max_uncertainty,
             "sweeps": settings.sweeps,
             "beyond_lidar": settings.beyond_lidar,
         }

@@ -50,6 +50,8 @@ class Settings:
     beyond_lidar: bool = False  # keep what the network predicts where no LiDAR reaches, as in the sky
 
     min_confidence: int | None = None  # 0..2; None: 2 where a phone's depth is fused, 1 in prompts and on drives
+    # Laplace scale of log depth above which a network's depth is left out; None: 0.03 in meshes, else no limit.
+    max_uncertainty: float | None = None
     max_depth: float | None = None  # metres, beyond which nothing is fused; None: 5 in rooms, 60 on drives
     voxel_size: float | None = None  # metres; None: from the room's extent and the depth's resolution
     simplify: int | None = None  # triangles to keep
@@ -97,6 +99,10 @@ class Settings:
         _require(
             self.max_depth is None or 0 < self.max_depth < 1000,
             "max_depth", self.max_depth, "metres between 0 and 1000",
+        )  # fmt: skip
+        _require(
+            self.max_uncertainty is None or self.max_uncertainty > 0,
+            "max_uncertainty", self.max_uncertainty, "above 0, as in 0.03",
         )  # fmt: skip
         _require(0 <= self.sweeps <= MAX_SWEEPS, "sweeps", self.sweeps, f"from 0 to {MAX_SWEEPS}")
         _require(

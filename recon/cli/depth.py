@@ -36,6 +36,7 @@ def depth(
     resolution: options.Resolution = None,
     min_confidence: options.MinConfidence = None,
     max_depth: options.MaxDepth = None,
+    max_uncertainty: options.MaxUncertainty = None,
     keyframes: options.Keyframes = None,
     max_frames: options.MaxFrames = None,
     start: options.Start = None,
@@ -59,7 +60,8 @@ def depth(
     given: dict[str, Any] = {
         "depth": source, "model": model, "device": device, "engine": engine, "precision": precision,
         "compile": compile, "batch_size": batch_size, "resolution": resolution,
-        "min_confidence": min_confidence, "max_depth": max_depth, "keyframes": keyframes, "max_frames": max_frames,
+        "min_confidence": min_confidence, "max_depth": max_depth, "max_uncertainty": max_uncertainty,
+        "keyframes": keyframes, "max_frames": max_frames,
         "start": start, "stop": stop, "poses": poses, "workers": workers,
             "camera": ",".join(camera) if camera else None, "sweeps": sweeps, "beyond_lidar": beyond_lidar,
     }  # fmt: skip

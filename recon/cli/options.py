@@ -47,6 +47,9 @@ MinConfidence = Annotated[
     int | None,
     _option("0, 1 or 2: least confidence of the sensor that counts.", "2 if a phone's depth is fused, else 1", DEPTH),
 ]
+MaxUncertainty = Annotated[
+    float | None, _option("Share of the depth beyond which a network's doubt leaves a hole.", "0.03 in meshes", DEPTH)
+]
 MaxDepth = Annotated[float | None, _option("Metres beyond which depth is ignored.", "5, on drives 60", DEPTH)]
 Keyframes = Annotated[str | None, _option("auto, all, or N for every Nth frame.", DEFAULTS.keyframes, CHOICE)]
 MaxFrames = Annotated[int | None, _option("At most so many, spread evenly.", "no limit", CHOICE)]

@@ -24,6 +24,7 @@ def reconstruct(
     resolution: options.Resolution = None,
     min_confidence: options.MinConfidence = None,
     max_depth: options.MaxDepth = None,
+    max_uncertainty: options.MaxUncertainty = None,
     voxel_size: Annotated[
         float | None, typer.Option(help="Metres.", show_default="chosen from the scene, about 0.01 for a room")
     ] = None,
@@ -61,9 +62,9 @@ def reconstruct(
         {
             "depth": depth, "model": model, "device": device, "engine": engine, "precision": precision,
             "compile": compile, "batch_size": batch_size, "resolution": resolution,
-            "min_confidence": min_confidence, "max_depth": max_depth, "voxel_size": voxel_size,
-            "simplify": simplify, "keyframes": keyframes, "max_frames": max_frames, "start": start,
-            "stop": stop, "poses": poses, "workers": workers,
+            "min_confidence": min_confidence, "max_depth": max_depth, "max_uncertainty": max_uncertainty,
+            "voxel_size": voxel_size, "simplify": simplify, "keyframes": keyframes, "max_frames": max_frames,
+            "start": start, "stop": stop, "poses": poses, "workers": workers,
             "camera": ",".join(camera) if camera else None, "sweeps": sweeps, "beyond_lidar": beyond_lidar,
         },
     )  # fmt: skip

@@ -35,13 +35,13 @@ def placement(settings: Settings) -> Placement:
     return Placement(settings.engine, str(device), precision)
 
 
-def load_engine(model: str, place: Placement, compile: bool) -> Engine:
+def load_engine(model: str, place: Placement, compile: bool, max_uncertainty: float | None) -> Engine:
     """The network, loaded; ``WeightsError`` where it cannot be had, ``UsageError`` where the engine cannot."""
     if place.engine == "openvino":
         from recon.depth.openvino_engine import OpenVinoEngine  # an extra
 
         return OpenVinoEngine(model, place.precision)
-    return TorchEngine(model, torch.device(place.device), place.precision, compile)
+    return TorchEngine(model, torch.device(place.device), place.precision, compile, max_uncertainty)
 
 
 def pictures_together(settings: Settings, place: Placement) -> int:

@@ -55,7 +55,7 @@ class Predictor:
         """
         place = placement(settings)
         model = settings.model or zoo.SHIPPED
-        engine = load_engine(model, place, settings.compile)
+        engine = load_engine(model, place, settings.compile, settings.max_uncertainty)
         logger.info("network %s %s", model, place)
         return cls(engine, settings.size, settings.resolution == "native", pictures_together(settings, place))
 

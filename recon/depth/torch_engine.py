@@ -26,11 +26,19 @@ class TorchEngine:
         precision: fp32, or bf16 or fp16 in the encoder, with the rest in TF32 on CUDA. fp32 is kept strictly:
             TF32, which PyTorch uses in convolutions by default, has 10 bits and misses 1e-4.
         compile: run ``torch.compile`` over the network, which takes minutes once.
+        max_uncertainty: Laplace scale of log depth above which depth is 0; networks that predict none give all.
 
     Raises ``WeightsError`` for a network that cannot be had.
     """
 
-    def __init__(self, model: str, device: torch.device, precision: str = "fp32", compile: bool = False) -> None:
+    def __init__(
+        self,
+        model: str,
+        device: torch.device,
+        precision: str = "fp32",
+        compile: bool = False,
+        max_uncertainty: float | None = None,
+    ) -> None:
         try:
             network = promptda.load(model, device)
         except promptda.WeightsError as error:
@@ -39,6 +47,7 @@ class TorchEngine:
         self.fixed_size = network.fixed_size
         self.knows_trust = network.architecture.knows_trust
         self._device = device
+        self._max_uncertainty = max_uncertainty
         self._reduced = REDUCED.get(precision)
         # Without the mask where a network knows none: the authors of the released ones advise the filling
         # that the prompt has, and filled pixels are averages, which leave its range as it is.
@@ -65,7 +74,10 @@ class TorchEngine:
                 image = self._tensor(images).permute(0, 3, 1, 2).float() / 255
                 known = self._tensor(trust if self.knows_trust else trust > 0)[:, None] if self._knows_mask else None
                 prediction = self._network(image, self._tensor(prompts)[:, None], known)
-                return prediction.depth[:, 0].float().cpu().numpy()
+                depth = prediction.depth
+                if self._max_uncertainty is not None and prediction.uncertainty is not None:
+                    depth = depth * (prediction.uncertainty <= self._max_uncertainty)
+                return depth[:, 0].float().cpu().numpy()
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY_WORDS):
                 raise OutOfMemory(str(error)) from error

@@ -51,9 +51,9 @@ def test_the_engine_is_the_one_that_was_chosen(monkeypatch: pytest.MonkeyPatch) 
     stand_in.OpenVinoEngine = engine  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "recon.depth.openvino_engine", stand_in)
     monkeypatch.setattr(module, "TorchEngine", engine)
-    load_engine("net", Placement("openvino", "cpu", "bf16"), False)
-    load_engine("net", Placement("torch", "cuda:1", "bf16"), True)
-    assert made == [("net", "bf16"), ("net", torch.device("cuda:1"), "bf16", True)]
+    load_engine("net", Placement("openvino", "cpu", "bf16"), False, 0.1)
+    load_engine("net", Placement("torch", "cuda:1", "bf16"), True, 0.1)
+    assert made == [("net", "bf16"), ("net", torch.device("cuda:1"), "bf16", True, 0.1)]
 
 
 def test_pictures_go_one_by_one_but_on_a_gpu_unless_told(gpu: dict[str, int]) -> None:

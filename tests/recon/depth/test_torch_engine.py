@@ -92,6 +92,27 @@ def test_only_a_network_that_knows_a_mask_is_told_what_was_measured(
         np.testing.assert_array_equal(told[0][:, 0], TRUST)
 
 
+@pytest.mark.parametrize("limit", [None, 0.5])
+def test_depth_that_the_network_doubts_is_left_out_where_a_limit_says_so(
+    limit: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(image: torch.Tensor, prompt: torch.Tensor, valid: torch.Tensor | None) -> Prediction:
+        return Prediction(torch.full_like(image[:, :1], 2.0), image[:, :1])
+
+    in_place_of_loading(monkeypatch, Made(make, Architecture("vits", 64)))
+    depth = TorchEngine("made", CPU, max_uncertainty=limit).depth(IMAGES, PROMPTS, TRUST)
+    sure = True if limit is None else IMAGES[..., 0] <= limit * 255
+    np.testing.assert_array_equal(depth, np.where(sure, np.float32(2), np.float32(0)))
+
+
+def test_a_network_without_uncertainty_gives_all_its_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_place_of_loading(
+        monkeypatch, Made(lambda image, prompt, valid: Prediction(image[:, :1]), Architecture("vits", 64))
+    )
+    depth = TorchEngine("made", CPU, max_uncertainty=1e-9).depth(IMAGES, PROMPTS, TRUST)
+    np.testing.assert_allclose(depth, IMAGES[..., 0] / np.float32(255), rtol=1e-6)
+
+
 def test_images_reach_the_network_between_0_and_1_and_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from board_scene import board_and_wall, generator
 
@@ -20,7 +21,7 @@ def test_shares_are_those_of_the_pictures() -> None:
     assert SHARES[KINDS.index(NaiveResize())] - 0.06 < share < 0.35
 
 
-def test_each_picture_has_the_output_of_one_kind_whole(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_each_picture_has_the_output_of_one_kind_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     image, depth = board_and_wall(6)
     size = (20, 28)
     monkeypatch.setattr(mixed, "KINDS", (NaiveResize(), NaiveResize()))
